@@ -1,0 +1,57 @@
+// The one error class of the block layer. Codes are API; messages are not.
+
+export type BackendErrorCode =
+  /** The host reported a failure; `cause` has it. */
+  | "BACKEND_IO"
+  /** There is no such file or object. */
+  | "BACKEND_NOT_FOUND"
+  /** The host forbids the access. */
+  | "BACKEND_PERMISSION"
+  /** The thing exists but is no block storage: a directory, a fifo, a character device. */
+  | "BACKEND_UNSUITABLE"
+  /** Fewer bytes than asked for: the read ends past the end of the backend. */
+  | "BACKEND_SHORT_READ"
+  /** An offset or length is negative, no integer, or past 2^53. */
+  | "BACKEND_BAD_RANGE"
+  /** A write, resize or flush on something opened for reading only. */
+  | "BACKEND_READ_ONLY"
+  /** Used after `close`. */
+  | "BACKEND_CLOSED"
+  /** The object changed while it was being read. */
+  | "BACKEND_CHANGED"
+  /** A compressed stream is damaged or has the wrong length. */
+  | "BACKEND_BAD_STREAM"
+  /** This host cannot do that (a compression method it lacks). */
+  | "BACKEND_UNSUPPORTED";
+
+export interface BackendErrorContext {
+  /** The backend's label. */
+  readonly label?: string | undefined;
+  /** Offset in bytes of the operation that failed. */
+  readonly offset?: number | undefined;
+  /** Length in bytes of the operation that failed. */
+  readonly length?: number | undefined;
+  readonly cause?: unknown;
+}
+
+export class BackendError extends Error {
+  override readonly name = "BackendError";
+  readonly code: BackendErrorCode;
+  readonly label: string | undefined;
+  readonly offset: number | undefined;
+  readonly length: number | undefined;
+
+  constructor(code: BackendErrorCode, message: string, context: BackendErrorContext = {}) {
+    super(message, context.cause === undefined ? undefined : { cause: context.cause });
+    this.code = code;
+    this.label = context.label;
+    this.offset = context.offset;
+    this.length = context.length;
+  }
+}
+
+/** Whether `error` is a `BackendError`, and has one of `codes` when any are given; works across copies of this package. */
+export function isBackendError(error: unknown, ...codes: BackendErrorCode[]): error is BackendError {
+  if (!(error instanceof Error) || error.name !== "BackendError") return false;
+  return codes.length === 0 || codes.includes((error as BackendError).code);
+}

@@ -1,0 +1,35 @@
+// The contract between the engine and the place where an image's bytes live. Owns no behaviour:
+// implementations are the backend-* packages, decorators the with-* files beside this one.
+
+import type { IoOptions } from "./io-options.js";
+
+/**
+ * Bytes that can be read at any offset.
+ *
+ * Offsets and lengths are bytes, safe integers, not negative. Operations may run concurrently.
+ * Failures are `BackendError`; cancelling rejects with the signal's reason.
+ */
+export interface ReadableBlockBackend extends AsyncDisposable {
+  /** What messages call this backend: a path, a URL, a name. */
+  readonly label: string;
+  /** Two backends with equal identities hold the same bytes (device and inode of a file); absent when unknown. */
+  readonly identity?: string | undefined;
+  /** Current length in bytes. Asked anew each time: another process may be growing the file. */
+  size(options?: IoOptions): Promise<number>;
+  /** Fills all of `target` with the bytes from `offset` on, or rejects (`BACKEND_SHORT_READ` past the end). */
+  read(offset: number, target: Uint8Array, options?: IoOptions): Promise<void>;
+  /** Releases what the backend holds. Later operations reject with `BACKEND_CLOSED`; closing again does nothing. */
+  close(): Promise<void>;
+}
+
+/** Bytes that can also be changed. */
+export interface BlockBackend extends ReadableBlockBackend {
+  /** Writes all of `source` at `offset`, growing the backend when it ends past the current length. Durable only after `flush`. */
+  write(offset: number, source: Uint8Array, options?: IoOptions): Promise<void>;
+  /** Sets the length; bytes that appear read as zero. */
+  resize(size: number, options?: IoOptions): Promise<void>;
+  /** Resolves once everything written before the call is durable. */
+  flush(options?: IoOptions): Promise<void>;
+  /** Gives the range back to the host, after which it reads as zero. Present only where the host can. */
+  discard?(offset: number, length: number, options?: IoOptions): Promise<void>;
+}
