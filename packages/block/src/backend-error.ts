@@ -1,10 +1,13 @@
-// The one error class of the block layer. Codes are API; messages are not.
+// The one error class of the block layer: a stable code, the place, the cause. Codes are API;
+// messages are not. Owns no policy: what to do about a failure is the caller's business.
 
 export type BackendErrorCode =
   /** The host reported a failure; `cause` has it. */
   | "BACKEND_IO"
   /** There is no such file or object. */
   | "BACKEND_NOT_FOUND"
+  /** There is such a file already, and the caller asked for a new one. */
+  | "BACKEND_EXISTS"
   /** The host forbids the access. */
   | "BACKEND_PERMISSION"
   /** The thing exists but is no block storage: a directory, a fifo, a character device. */
