@@ -1,0 +1,78 @@
+// Sparse byte storage: fixed pages in a map, absent ones are zero. Owns copying and cutting; knows
+// neither errors nor the backend's length, and trusts its caller's ranges.
+
+/** Bytes in a page. Small, so that tests may scatter single writes over terabytes. */
+const PAGE_SIZE = 4096;
+
+export class SparsePages {
+  readonly #pages = new Map<number, Uint8Array>();
+
+  /** Bytes of memory in use. */
+  get allocatedBytes(): number {
+    return this.#pages.size * PAGE_SIZE;
+  }
+
+  read(offset: number, target: Uint8Array): void {
+    forEachPiece(offset, target.length, (index, start, done, length) => {
+      const page = this.#pages.get(index);
+      if (page === undefined) target.fill(0, done, done + length);
+      else target.set(page.subarray(start, start + length), done);
+    });
+  }
+
+  write(offset: number, source: Uint8Array): void {
+    forEachPiece(offset, source.length, (index, start, done, length) => {
+      this.#pageAt(index).set(source.subarray(done, done + length), start);
+    });
+  }
+
+  /** Zeroes `length` bytes from `offset` on and drops the pages that lie wholly inside. */
+  clear(offset: number, length: number): void {
+    // Over whichever is shorter: a range may be petabytes, the pages that exist are in memory.
+    const indices = length / PAGE_SIZE < this.#pages.size ? pageIndices(offset, length) : this.#pages.keys();
+    for (const index of indices) this.#clearIn(index, offset - index * PAGE_SIZE, length);
+  }
+
+  #clearIn(index: number, offset: number, length: number): void {
+    const start = Math.max(offset, 0);
+    const stop = Math.min(offset + length, PAGE_SIZE);
+    if (start >= stop) return;
+    if (stop - start === PAGE_SIZE) this.#pages.delete(index);
+    else this.#pages.get(index)?.fill(0, start, stop);
+  }
+
+  clone(): SparsePages {
+    const copy = new SparsePages();
+    for (const [index, page] of this.#pages) copy.#pages.set(index, page.slice());
+    return copy;
+  }
+
+  #pageAt(index: number): Uint8Array {
+    const existing = this.#pages.get(index);
+    if (existing !== undefined) return existing;
+    const page = new Uint8Array(PAGE_SIZE);
+    this.#pages.set(index, page);
+    return page;
+  }
+}
+
+/** Calls `visit` for the part of the range in each page: index, start in the page, bytes done before, length. */
+function forEachPiece(
+  offset: number,
+  total: number,
+  visit: (index: number, start: number, done: number, length: number) => void,
+): void {
+  let done = 0;
+  while (done < total) {
+    const position = offset + done;
+    const start = position % PAGE_SIZE;
+    const length = Math.min(PAGE_SIZE - start, total - done);
+    visit((position - start) / PAGE_SIZE, start, done, length);
+    done += length;
+  }
+}
+
+function* pageIndices(offset: number, length: number): Generator<number> {
+  const end = Math.ceil((offset + length) / PAGE_SIZE);
+  for (let index = Math.floor(offset / PAGE_SIZE); index < end; index += 1) yield index;
+}
