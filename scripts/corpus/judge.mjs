@@ -1,0 +1,28 @@
+// Owns judging one image of the corpus: every aspect in turn, then whether its files were left alone.
+import { chain, check, info, map } from "./answers.mjs";
+import { decode, snapshots, wholeDisk } from "./contents.mjs";
+import { fingerprints, touched } from "./fingerprint.mjs";
+
+const ASPECTS = { contents: wholeDisk, check, map, info, chain, snapshots, decode };
+
+/** Names of the columns, in the order of the table. */
+export const aspectNames = [...Object.keys(ASPECTS), "untouched"];
+
+/** Runs every aspect of one image; the result maps an aspect to its differences (undefined: not applicable). */
+export async function judge(image, { folder, scratch, cli }) {
+  const before = await fingerprints(folder, image.files);
+  const aspects = {};
+  for (const [name, aspect] of Object.entries(ASPECTS)) {
+    aspects[name] = await aspect(image, cli, scratch).catch((error) => [`the judge failed: ${error.stack}`]);
+  }
+  const after = await fingerprints(folder, image.files);
+  aspects.untouched = [...damaged(image, before), ...touched(before, after)];
+  return { name: image.name, aspects };
+}
+
+/** An image that already differs from its record proves nothing, so it fails rather than being skipped. */
+function damaged(image, before) {
+  return image.files
+    .filter((name) => before.get(name).sha256 !== image.file_sha256[name])
+    .map((name) => `${name} differs from the archive: delete the unpacked folder and run again`);
+}
