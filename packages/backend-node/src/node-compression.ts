@@ -1,0 +1,112 @@
+// Raw deflate and zstd on Node.js. Owns the checks around the decoders: exact output, bounded memory,
+// one error code. node:zlib and the zstd codec are loaded when they are first used.
+
+import {
+  BackendError,
+  type CompressionBackend,
+  type CompressionMethod,
+  type CompressOptions,
+  type IoOptions,
+} from "@qcow/block";
+import { call, loadZstd, outputLimits, type ZstdCodec } from "./zstd-codec.js";
+import { findZstdFrame } from "./zstd-frame.js";
+
+/** What QEMU's output has; with it, clusters come out as large as its. Any window is accepted when inflating. */
+const DEFLATE = { level: 6, windowBits: 12, memLevel: 9 };
+const INFLATE_WINDOW_BITS = 15;
+const ZSTD_LEVEL = 3;
+
+/**
+ * Deflate on node:zlib's thread pool; zstd there too where Node.js has it (22.15 and later), else in WebAssembly on
+ * the calling thread. A deflate stream that fills its target without having ended is accepted, as QEMU does.
+ */
+export function nodeCompression(): CompressionBackend {
+  return new NodeCompression(loadZstd);
+}
+
+export class NodeCompression implements CompressionBackend {
+  readonly #loadZstd: () => Promise<ZstdCodec>;
+  #zstd: Promise<ZstdCodec> | undefined;
+
+  constructor(load: () => Promise<ZstdCodec>) {
+    this.#loadZstd = load;
+  }
+
+  async decompress(
+    method: CompressionMethod,
+    source: Uint8Array,
+    target: Uint8Array,
+    options?: IoOptions,
+  ): Promise<void> {
+    options?.signal?.throwIfAborted();
+    const decode =
+      method === "deflate" ? inflate(source, target.length) : this.#unzstd(source, target.length);
+    const output = await decode.catch((error: unknown) => {
+      throw asBackendError(error, method, target.length);
+    });
+    options?.signal?.throwIfAborted();
+    if (output.length !== target.length) throw wrongLength(method, output.length, target.length);
+    target.set(output);
+  }
+
+  async compress(
+    method: CompressionMethod,
+    source: Uint8Array,
+    options?: CompressOptions,
+  ): Promise<Uint8Array> {
+    options?.signal?.throwIfAborted();
+    const output =
+      method === "deflate"
+        ? await deflate(source, options?.level ?? DEFLATE.level)
+        : await (await this.#codec()).compress(source, options?.level ?? ZSTD_LEVEL);
+    options?.signal?.throwIfAborted();
+    // A copy: small results of node:zlib lie in a pool whose memory other buffers share.
+    return new Uint8Array(output);
+  }
+
+  async #unzstd(source: Uint8Array, length: number): Promise<Uint8Array> {
+    // Measured before anything is loaded or reserved: a hostile frame costs nothing.
+    const frame = findZstdFrame(source, length);
+    const codec = await this.#codec();
+    return codec.decompress(frame, length);
+  }
+
+  #codec(): Promise<ZstdCodec> {
+    this.#zstd ??= this.#loadZstd();
+    return this.#zstd;
+  }
+}
+
+async function inflate(source: Uint8Array, length: number): Promise<Uint8Array> {
+  const zlib = await import("node:zlib");
+  const options = {
+    ...outputLimits(length),
+    windowBits: INFLATE_WINDOW_BITS,
+    // Ends with what there is when the input ends: a cut stream gives a short output, which is checked.
+    finishFlush: zlib.constants.Z_SYNC_FLUSH,
+  };
+  return call((callback) => zlib.inflateRaw(source, options, callback));
+}
+
+async function deflate(source: Uint8Array, level: number): Promise<Uint8Array> {
+  const zlib = await import("node:zlib");
+  return call((callback) => zlib.deflateRaw(source, { ...DEFLATE, level }, callback));
+}
+
+function asBackendError(error: unknown, method: CompressionMethod, length: number): unknown {
+  if (!(error instanceof Error) || error instanceof BackendError) return error;
+  const code = (error as { code?: unknown }).code;
+  if (code === "ERR_BUFFER_TOO_LARGE") return badStream(`${method}: yields more than ${length} bytes`, error);
+  if (code === "Z_MEM_ERROR" || code === "ZSTD_error_memory_allocation") {
+    return new BackendError("BACKEND_IO", `${method}: out of memory`, { cause: error });
+  }
+  return badStream(`${method}: damaged stream`, error);
+}
+
+function wrongLength(method: CompressionMethod, actual: number, expected: number): BackendError {
+  return badStream(`${method}: yields ${actual} bytes instead of ${expected}`);
+}
+
+function badStream(message: string, cause?: unknown): BackendError {
+  return new BackendError("BACKEND_BAD_STREAM", message, { cause });
+}

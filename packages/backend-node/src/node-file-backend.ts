@@ -1,0 +1,155 @@
+// An open file or block device as a backend. Owns the descriptor's life: operations count themselves
+// in and out, so that close never frees a descriptor that a read is still using. Opening is open-file's.
+
+import {
+  BackendError,
+  type BlockBackend,
+  checkRange,
+  type IoOptions,
+  type ReadableBlockBackend,
+} from "@qcow/block";
+import { deviceSize } from "./device-size.js";
+import type { FileStats, FileSystem, HostError } from "./file-system.js";
+import { hostError, onOneLine } from "./host-error.js";
+import { type Descriptor, readFully, writeFully } from "./positional-io.js";
+
+/** An open descriptor, and what was found out about it. */
+export interface OpenedFile extends Descriptor {
+  readonly identity: string;
+  readonly isDevice: boolean;
+}
+
+export class NodeFileReader implements ReadableBlockBackend {
+  readonly label: string;
+  readonly identity: string;
+  protected readonly file: OpenedFile;
+  #inFlight = 0;
+  #onIdle: (() => void) | undefined;
+  #closed: Promise<void> | undefined;
+
+  constructor(file: OpenedFile) {
+    this.file = file;
+    this.label = file.label;
+    this.identity = file.identity;
+  }
+
+  size(options?: IoOptions): Promise<number> {
+    return this.run(0, 0, options, () => sizeOf(this.file));
+  }
+
+  read(offset: number, target: Uint8Array, options?: IoOptions): Promise<void> {
+    return this.run(offset, target.length, options, () =>
+      readFully(this.file, offset, target, options?.signal),
+    );
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#closeWhenIdle();
+    return this.#closed;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** Runs one operation on the descriptor, which stays open until it ends. */
+  protected async run<T>(
+    offset: number,
+    length: number,
+    options: IoOptions | undefined,
+    operation: () => Promise<T>,
+  ): Promise<T> {
+    if (this.#closed !== undefined) throw closedError(this.label);
+    checkRange(offset, length, this.label);
+    options?.signal?.throwIfAborted();
+    this.#inFlight += 1;
+    try {
+      return await operation();
+    } finally {
+      this.#inFlight -= 1;
+      if (this.#inFlight === 0) this.#onIdle?.();
+    }
+  }
+
+  async #closeWhenIdle(): Promise<void> {
+    if (this.#inFlight > 0) {
+      await new Promise<void>((resolve) => {
+        this.#onIdle = resolve;
+      });
+    }
+    await settled("close", this.file, (fs, fd, done) => fs.close(fd, done));
+  }
+}
+
+export class NodeFileBackend extends NodeFileReader implements BlockBackend {
+  #failedFlush: BackendError | undefined;
+
+  /** Whether it is a block device, whose length is fixed. */
+  get isDevice(): boolean {
+    return this.file.isDevice;
+  }
+
+  write(offset: number, source: Uint8Array, options?: IoOptions): Promise<void> {
+    return this.run(offset, source.length, options, () =>
+      writeFully(this.file, offset, source, options?.signal),
+    );
+  }
+
+  resize(size: number, options?: IoOptions): Promise<void> {
+    return this.run(size, 0, options, async () => {
+      if (this.file.isDevice) return checkDeviceSize(this.file, size);
+      await settled("resize", this.file, (fs, fd, done) => fs.ftruncate(fd, size, done));
+    });
+  }
+
+  flush(options?: IoOptions): Promise<void> {
+    return this.run(0, 0, options, () => this.#flush());
+  }
+
+  /**
+   * After a failed flush the host may have dropped what it could not write, and a second fdatasync would succeed
+   * without it. So one failure stays: no later flush of this backend claims that anything is durable.
+   */
+  async #flush(): Promise<void> {
+    if (this.#failedFlush !== undefined) throw this.#failedFlush;
+    try {
+      await settled("flush", this.file, (fs, fd, done) => fs.fdatasync(fd, done));
+    } catch (error) {
+      if (error instanceof BackendError) this.#failedFlush = error;
+      throw error;
+    }
+  }
+}
+
+async function sizeOf(file: OpenedFile): Promise<number> {
+  const stats = await new Promise<FileStats>((resolve, reject) => {
+    file.fs.fstat(file.fd, { bigint: true }, (error, value) => {
+      if (error) reject(hostError("ask the size of", file.label, error));
+      else resolve(value);
+    });
+  });
+  return file.isDevice ? deviceSize(file, stats) : Number(stats.size);
+}
+
+/** A device cannot be resized; asking for the size that it has is fine. */
+async function checkDeviceSize(file: OpenedFile, size: number): Promise<void> {
+  const present = await sizeOf(file);
+  if (size === present) return;
+  const message = `cannot resize ${onOneLine(file.label)}: a block device of ${present} bytes`;
+  throw new BackendError("BACKEND_UNSUPPORTED", message, { label: file.label });
+}
+
+/** Runs a call of the host that answers with nothing but an error. */
+function settled(
+  action: string,
+  { fs, fd, label }: Descriptor,
+  call: (fs: FileSystem, fd: number, done: (error: HostError | null) => void) => void,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    call(fs, fd, (error) => (error ? reject(hostError(action, label, error)) : resolve()));
+  });
+}
+
+function closedError(label: string): BackendError {
+  return new BackendError("BACKEND_CLOSED", `${onOneLine(label)}: used after close`, { label });
+}

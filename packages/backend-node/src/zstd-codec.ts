@@ -1,0 +1,82 @@
+// The two ways to zstd: node:zlib where it has it (Node.js 22.15 and later), a WebAssembly build
+// elsewhere. Owns loading them, and only when they are needed. Frames come in already measured.
+
+import type * as Zlib from "node:zlib";
+
+/** Compresses and decompresses whole zstd frames. Rejects with the errors of the implementation. */
+export interface ZstdCodec {
+  /** Decompresses exactly one frame, which yields at most `length` bytes or rejects. */
+  decompress(frame: Uint8Array, length: number): Promise<Uint8Array>;
+  compress(source: Uint8Array, level: number): Promise<Uint8Array>;
+}
+
+type Callback = (error: Error | null, result: Uint8Array) => void;
+
+interface ZstdOptions {
+  readonly chunkSize?: number;
+  readonly maxOutputLength?: number;
+  readonly pledgedSrcSize?: number;
+  readonly params?: Readonly<Record<number, number>>;
+}
+
+/** What newer versions of node:zlib have, and the types of the oldest version that is supported do not. */
+interface ZlibWithZstd {
+  zstdDecompress(source: Uint8Array, options: ZstdOptions, callback: Callback): void;
+  zstdCompress(source: Uint8Array, options: ZstdOptions, callback: Callback): void;
+  readonly constants: { readonly ZSTD_c_compressionLevel: number };
+}
+
+/** The best codec of this host. */
+export async function loadZstd(): Promise<ZstdCodec> {
+  const zlib = await import("node:zlib");
+  return hasZstd(zlib) ? nativeZstd(zlib) : await wasmZstd();
+}
+
+/** Whether this version of node:zlib has zstd. */
+export function hasZstd(zlib: typeof Zlib): zlib is typeof Zlib & ZlibWithZstd {
+  return "zstdDecompress" in zlib;
+}
+
+/** zstd of node:zlib, on its thread pool. */
+export function nativeZstd(zlib: ZlibWithZstd): ZstdCodec {
+  return {
+    decompress(frame, length) {
+      const options = outputLimits(length);
+      return call((callback) => zlib.zstdDecompress(frame, options, callback));
+    },
+    compress(source, level) {
+      const params = { [zlib.constants.ZSTD_c_compressionLevel]: level };
+      const options = { params, pledgedSrcSize: source.length };
+      return call((callback) => zlib.zstdCompress(source, options, callback));
+    },
+  };
+}
+
+/** zstd in WebAssembly, on the calling thread. */
+export async function wasmZstd(): Promise<ZstdCodec> {
+  const wasm = await import("@bokuweb/zstd-wasm");
+  await wasm.init();
+  return {
+    // For a frame without a content size the "default heap" is all the room that its output gets.
+    decompress: async (frame, length) => wasm.decompress(frame, { defaultHeapSize: length }),
+    compress: async (source, level) => wasm.compress(source, level),
+  };
+}
+
+/**
+ * Limits of node:zlib for an output of `length` bytes: an error beyond it, and one byte more of room than that, so that
+ * the end of the stream is seen without a second buffer.
+ */
+export function outputLimits(length: number): { chunkSize: number; maxOutputLength: number } {
+  return { chunkSize: Math.max(length + 1, SMALLEST_CHUNK), maxOutputLength: Math.max(length, 1) };
+}
+
+/** node:zlib takes no smaller one. */
+const SMALLEST_CHUNK = 64;
+
+/** One call of node:zlib as a promise. */
+export function call(start: (callback: Callback) => void): Promise<Uint8Array> {
+  return new Promise((resolve, reject) => {
+    start((error, result) => (error ? reject(error) : resolve(result)));
+  });
+}
