@@ -16,5 +16,8 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     testTimeout: 60_000,
     disableConsoleIntercept: true,
+    // The results let `npm test` say what was skipped.
+    reporters: ["default", "json"],
+    outputFile: { json: ".turbo/vitest.json" },
   },
 });
