@@ -42,10 +42,14 @@ export async function packAll(folder) {
 /** Makes a project in `folder` that has the packed packages installed, as a user's project would. */
 export async function installPacked(packed, folder) {
   mkdirSync(folder, { recursive: true });
-  const tarballs = Object.fromEntries(packed.map(({ manifest, tarball }) => [manifest.name, `file:${tarball}`]));
+  const tarballs = Object.fromEntries(
+    packed.map(({ manifest, tarball }) => [manifest.name, `file:${tarball}`]),
+  );
   const manifest = { name: "packed", private: true, type: "module", dependencies: tarballs };
   writeFileSync(join(folder, "package.json"), JSON.stringify(manifest));
   const settings = { packages: ["."], overrides: tarballs, strictDepBuilds: false };
   writeFileSync(join(folder, "pnpm-workspace.yaml"), JSON.stringify(settings));
-  await pnpmOrThrow(["install", "--prefer-offline", "--ignore-scripts", "--no-frozen-lockfile"], { cwd: folder });
+  await pnpmOrThrow(["install", "--prefer-offline", "--ignore-scripts", "--no-frozen-lockfile"], {
+    cwd: folder,
+  });
 }

@@ -22,9 +22,12 @@ function filesOf(tarball) {
 
 /** What is missing from a package or should not be in it. */
 function contentFindings(files) {
-  const findings = ["README.md", "LICENSE", "package.json"].filter((name) => !files.has(name)).map((name) => `no ${name}`);
+  const findings = ["README.md", "LICENSE", "package.json"]
+    .filter((name) => !files.has(name))
+    .map((name) => `no ${name}`);
   for (const name of files.keys()) {
-    if (/tsbuildinfo|(^|\/)test\/|\.test\.|\.env|\.tgz$/.test(name)) findings.push(`${name} does not belong in it`);
+    if (/tsbuildinfo|(^|\/)test\/|\.test\.|\.env|\.tgz$/.test(name))
+      findings.push(`${name} does not belong in it`);
   }
   const manifest = files.get("package.json") ?? "";
   if (manifest.includes("workspace:")) findings.push("its manifest still says workspace:");

@@ -19,7 +19,9 @@ async function exampleFindings({ folder, path }, project) {
   writeFileSync(script, example);
   const { code, text } = await runNode(script, [], { cwd: project, output: "capture" });
   process.stdout.write(`snippets: packages/${folder}/README.md ${code === 0 ? "runs" : "FAILS"}\n`);
-  return code === 0 ? [] : [`the example in packages/${folder}/README.md fails (exit code ${code}):\n${text}`];
+  return code === 0
+    ? []
+    : [`the example in packages/${folder}/README.md fails (exit code ${code}):\n${text}`];
 }
 
 async function cliFindings(project) {
