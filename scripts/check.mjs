@@ -8,7 +8,7 @@ import { root, runNode } from "./workspace.mjs";
 
 const tool = (...path) => join(root, "node_modules", ...path);
 const script = (name) => join(root, "scripts", `${name}.mjs`);
-const corpus = (name) => process.env.QCOW_CORPUS ?? join(root, "..", "shared", "corpus", `${name}.tar.zst`);
+const archive = (name) => join(root, "..", "shared", "corpus", `${name}.tar.zst`);
 
 const biome = tool("@biomejs", "biome", "bin", "biome");
 const knip = tool("knip", "bin", "knip.js");
@@ -25,8 +25,12 @@ const steps = [
   { name: "packaging", act: () => node(script("packaging")) },
   { name: "snippets", act: () => node(script("snippets")) },
   { name: "tests", act: () => node(script("test")) },
-  { name: "corpus", act: () => node(script("corpus")), needs: corpus("images") },
-  { name: "malformed", act: () => node(script("malformed")), needs: corpus("malformed") },
+  { name: "corpus", act: () => node(script("corpus")), needs: process.env.QCOW_CORPUS ?? archive("images") },
+  {
+    name: "malformed",
+    act: () => node(script("malformed")),
+    needs: process.env.QCOW_MALFORMED ?? archive("malformed"),
+  },
 ];
 
 async function node(file, ...args) {
