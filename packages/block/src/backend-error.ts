@@ -37,6 +37,7 @@ export interface BackendErrorContext {
   readonly cause?: unknown;
 }
 
+/** A failure of a backend. Its message is one line of printable text, whatever name went into it. */
 export class BackendError extends Error {
   override readonly name = "BackendError";
   readonly code: BackendErrorCode;
@@ -45,12 +46,22 @@ export class BackendError extends Error {
   readonly length: number | undefined;
 
   constructor(code: BackendErrorCode, message: string, context: BackendErrorContext = {}) {
-    super(message, context.cause === undefined ? undefined : { cause: context.cause });
+    super(onOneLine(message), context.cause === undefined ? undefined : { cause: context.cause });
     this.code = code;
     this.label = context.label;
     this.offset = context.offset;
     this.length = context.length;
   }
+}
+
+/** `text` with control characters escaped. Labels may be paths out of an image, and messages go to terminals. */
+function onOneLine(text: string): string {
+  return text.replace(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu, (control) => {
+    const code = control.codePointAt(0) ?? 0;
+    return code < 0x100
+      ? `\\x${code.toString(16).padStart(2, "0")}`
+      : `\\u${code.toString(16).padStart(4, "0")}`;
+  });
 }
 
 /** Whether `error` is a `BackendError`, and has one of `codes` when any are given; works across copies of this package. */

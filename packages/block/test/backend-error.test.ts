@@ -16,6 +16,11 @@ describe("BackendError", () => {
     expect("cause" in new BackendError("BACKEND_IO", "broken")).toBe(false);
   });
 
+  it("keeps its message on one line, whatever name is in it", () => {
+    const error = new BackendError("BACKEND_IO", "cannot read a\nb\u001b[31mc\u202ed\u2028é: broken");
+    expect(error.message).toBe("cannot read a\\x0ab\\x1b[31mc\\u202ed\\u2028é: broken");
+  });
+
   it("is recognised by its name and code, also when another copy of the class made it", () => {
     const error = new BackendError("BACKEND_CLOSED", "closed");
     const foreign = Object.assign(new Error("closed"), { name: "BackendError", code: "BACKEND_CLOSED" });
