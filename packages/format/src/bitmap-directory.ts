@@ -51,9 +51,9 @@ function structureOf(index: number): string {
 
 /** Bytes of an entry with its padding, which has to be inside the directory too. */
 function entryLength(reader: ByteReader): number {
-  reader.require(0, FIXED_BYTES, "fixed fields");
+  reader.require(0, FIXED_BYTES, "the fixed fields");
   const length = padTo8(FIXED_BYTES + reader.u32(20, "extra_data_size") + reader.u16(18, "name_size"));
-  reader.require(0, length, "entry");
+  reader.require(0, length, "the entry");
   return length;
 }
 
@@ -77,7 +77,7 @@ function decodeFields(reader: ByteReader): BitmapDirectoryEntry {
 }
 
 function wrongCount(found: number, count: number, offset: number, length: number): FormatError {
-  const problem = `${found} of ${count} bitmaps end at ${offset} of ${length} bytes`;
+  const problem = `${found} of ${count} entries fill ${offset} of ${length} bytes`;
   return new FormatError("QCOW2_INVALID_FIELD", problem, {
     structure: DIRECTORY,
     field: "nb_bitmaps",

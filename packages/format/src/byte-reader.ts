@@ -50,7 +50,7 @@ export class ByteReader {
   require(offset: number, length: number, field: string): void {
     if (offset + length <= this.#bytes.length) return;
     const there = Math.max(0, this.#bytes.length - offset);
-    const problem = `${field} needs ${length} bytes at offset ${offset}, only ${there} are there`;
+    const problem = `${length} bytes for ${field} are needed at offset ${offset}, only ${there} are there`;
     throw new FormatError("QCOW2_TRUNCATED", problem, { structure: this.structure, field, offset });
   }
 }

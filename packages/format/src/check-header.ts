@@ -44,7 +44,7 @@ const LISTED_FEATURES_MAX = 8;
  * An L1 table at offset 0 passes: a check of the image reports it.
  *
  * @throws FormatError for the first value that is wrong: `QCOW2_UNSUPPORTED_FEATURE`, `QCOW2_INVALID_FIELD`,
- * `QCOW2_LIMIT_EXCEEDED`, or `QCOW2_OFFSET_TOO_LARGE` for a virtual size past 2^53 - 1.
+ * `QCOW2_LIMIT_EXCEEDED`, or `QCOW2_OFFSET_TOO_LARGE` for a virtual size or a table past 2^53 - 1.
  */
 export function checkHeader(header: Header, options: CheckHeaderOptions = {}): void {
   checkClusterBits(header.clusterBits);
@@ -56,7 +56,7 @@ export function checkHeader(header: Header, options: CheckHeaderOptions = {}): v
   checkL1Table(header);
   checkRefcountTable(header, options.toleratesNoRefcountTable ?? false);
   checkSnapshotTable(header);
-  toSafeNumber(header.size, place("size", 24));
+  checkSafeNumbers(header);
 }
 
 function place(field: string, offset: number): FormatErrorPlace {
@@ -178,6 +178,14 @@ function checkRefcountTable(header: Header, toleratesNone: boolean): void {
     const problem = "refcount_table_clusters is 0, the image has no refcount table";
     refuse("QCOW2_INVALID_FIELD", "refcount_table_clusters", 56, problem);
   }
+}
+
+/** Beyond 2^53 - 1 nothing can be read, wherever the rules above still allow it. */
+function checkSafeNumbers(header: Header): void {
+  toSafeNumber(header.size, place("size", 24));
+  toSafeNumber(header.l1TableOffset, place("l1_table_offset", 40));
+  toSafeNumber(header.refcountTableOffset, place("refcount_table_offset", 48));
+  toSafeNumber(header.snapshotsOffset, place("snapshots_offset", 64));
 }
 
 function checkSnapshotTable(header: Header): void {

@@ -80,7 +80,7 @@ export function decodeHeader(bytes: Uint8Array): Header {
     throw new FormatError("QCOW2_BAD_MAGIC", "this is not a qcow2 image, it starts with other bytes", place);
   }
   const version = decodeVersion(reader);
-  reader.require(0, HEADER_LENGTH_V2, "fixed fields");
+  reader.require(0, HEADER_LENGTH_V2, "the fixed fields");
   const clusterBits = reader.u32(20, "cluster_bits");
   checkClusterBits(clusterBits);
   return {
@@ -122,7 +122,7 @@ function versionTwoFields(): VersionFields {
 function decodeVersionThreeFields(reader: ByteReader, clusterBits: number): VersionFields {
   const headerLength = reader.u32(100, "header_length");
   checkHeaderLength(headerLength, clusterBits);
-  reader.require(0, headerLength, "header_length");
+  reader.require(0, headerLength, "the whole header");
   const hasType = headerLength > COMPRESSION_TYPE_OFFSET;
   const unknownBytes = Math.max(0, headerLength - HEADER_LENGTH_V3);
   return {

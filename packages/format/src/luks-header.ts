@@ -46,7 +46,7 @@ function decodeVersion(reader: ByteReader): 1 {
   }
   const version = reader.u16(6, "version");
   if (version === 1) {
-    reader.require(0, LUKS_HEADER_BYTES, "header");
+    reader.require(0, LUKS_HEADER_BYTES, "the whole header");
     return version;
   }
   const place = { structure: STRUCTURE, field: "version", offset: 6 };
