@@ -1,0 +1,51 @@
+// Which backend opens which kind of address. Owns the table from scheme to opener and the built-in
+// `file`; plugins add schemes through the oclif hook `qcow:backends` (see the README).
+
+import type { IoOptions, ReadableBlockBackend } from "@qcow/block";
+import { type BackendAddress, parseAddress } from "./backend-address.js";
+import { CommandError } from "./command-error.js";
+
+/** Opens the bytes at an address for reading. Must never write to them. */
+export type BackendOpener = (address: BackendAddress, options: IoOptions) => Promise<ReadableBlockBackend>;
+
+/** What a plugin's `qcow:backends` hook is given. */
+export interface BackendHookOptions {
+  readonly registerBackendScheme: (scheme: string, opener: BackendOpener) => void;
+}
+
+const openers = new Map<string, BackendOpener>([["file", openFile]]);
+
+/** Makes `opener` serve all addresses `scheme://…`; a later registration replaces an earlier one. */
+export function registerBackendScheme(scheme: string, opener: BackendOpener): void {
+  if (!/^[a-z][a-z0-9+.-]+$/.test(scheme)) throw new TypeError(`bad scheme: ${scheme}`);
+  openers.set(scheme, opener);
+}
+
+/** Whether addresses of `scheme` can be opened. */
+export function hasBackendScheme(scheme: string): boolean {
+  return openers.has(scheme);
+}
+
+/**
+ * Opens a path, a `file:` URL, or a URL of a registered scheme, for reading.
+ *
+ * @throws CommandError `CLI_UNKNOWN_SCHEME` when nothing is registered for the scheme.
+ */
+export async function openBackend(address: string, options: IoOptions = {}): Promise<ReadableBlockBackend> {
+  const parsed = parseAddress(address);
+  const opener = openers.get(parsed.scheme);
+  if (opener === undefined) throw unknownScheme(parsed.scheme);
+  return opener(parsed, options);
+}
+
+async function openFile(address: BackendAddress): Promise<ReadableBlockBackend> {
+  const { openReadable } = await import("@qcow/backend-node");
+  return openReadable(address.location);
+}
+
+function unknownScheme(scheme: string): CommandError {
+  const known = [...openers.keys()].map((name) => `${name}:`).join(", ");
+  return new CommandError("CLI_UNKNOWN_SCHEME", `no backend can open ${scheme}: addresses`, {
+    hint: `Known here: paths and ${known}. Further schemes come from plugins: qcow plugins install NAME.`,
+  });
+}

@@ -1,0 +1,67 @@
+// Which files an image may cause to be opened: the policy of `--backing`. Names come from the image and
+// are not trusted, so the path is judged by its text first and, only if that passes, by the file system.
+// Owns the decision; referenced-name.ts reads the names.
+
+import { dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
+import type { IoOptions } from "@qcow/block";
+import type { OpenedReference, Reference, ReferenceOpener } from "@qcow/engine";
+import { CommandError } from "./command-error.js";
+import { parseReferencedName } from "./referenced-name.js";
+
+/** `deny`: none. `same-dir`: files in the folder of the first image or below it. `any`: all files. */
+export const BACKING_POLICIES = ["deny", "same-dir", "any"] as const;
+export type BackingPolicy = (typeof BACKING_POLICIES)[number];
+
+/** Opens a file for reading; its path becomes its label. */
+export type FileOpener = (path: string, options: IoOptions) => Promise<OpenedReference["backend"]>;
+
+export interface BackingPolicyOptions {
+  readonly policy: BackingPolicy;
+  /** Path of the image that the user named. */
+  readonly topPath: string;
+  readonly openFile: FileOpener;
+}
+
+/** The opener for what an image names, under a policy. Rejects with `CLI_REFERENCE_REFUSED` before touching what is refused. */
+export function referenceOpener({ policy, topPath, openFile }: BackingPolicyOptions): ReferenceOpener {
+  const folder = dirname(resolve(topPath));
+  return async (reference, options) => {
+    if (policy === "deny") throw refused(reference, "--backing deny forbids opening it");
+    const { path, format } = parseReferencedName(reference.name);
+    const label = isAbsolute(path) ? path : join(dirname(reference.from), path);
+    if (policy === "any") {
+      return { backend: await openFile(label, options), format, trusted: true };
+    }
+    if (!isInside(folder, resolve(label))) throw outside(reference);
+    if (await leadsOut(folder, label)) throw outside(reference);
+    return { backend: await openFile(label, options), format, trusted: false };
+  };
+}
+
+/** Whether symbolic links lead from `file` out of `folder`. A file that does not exist does not: opening it tells. */
+async function leadsOut(folder: string, file: string): Promise<boolean> {
+  const { realpath } = await import("node:fs/promises");
+  try {
+    return !isInside(await realpath(folder), await realpath(file));
+  } catch {
+    return false;
+  }
+}
+
+function isInside(folder: string, file: string): boolean {
+  const way = relative(folder, file);
+  return way !== "" && way !== ".." && !way.startsWith(`..${sep}`) && !isAbsolute(way);
+}
+
+function outside(reference: Reference): CommandError {
+  return refused(reference, "it is outside the image's own folder");
+}
+
+function refused(reference: Reference, reason: string): CommandError {
+  const role = reference.kind === "backing" ? "backing file" : "data file";
+  return new CommandError(
+    "CLI_REFERENCE_REFUSED",
+    `${reference.from}: the ${role} ${JSON.stringify(reference.name)} is not opened: ${reason}`,
+    { hint: "If you trust the image, allow it with --backing any." },
+  );
+}

@@ -1,0 +1,112 @@
+// Opening an image for a command: address → backend → reader, with the policy for what the image names,
+// decompression and tracing. Owns the wiring and what must be closed again.
+
+import type { IoOptions, ReadableBlockBackend } from "@qcow/block";
+import type { Qcow2Reader, ReferenceOpener } from "@qcow/engine";
+import { parseAddress } from "./backend-address.js";
+import { openBackend } from "./backend-registry.js";
+import { type BackingPolicy, referenceOpener } from "./backing-policy.js";
+import { CommandError } from "./command-error.js";
+import { traced } from "./trace-log.js";
+
+export interface OpenImageOptions extends IoOptions {
+  readonly policy: BackingPolicy;
+  /** Given each line of `--trace`; absent when nothing is traced. */
+  readonly trace?: ((line: string) => void) | undefined;
+  /** Id or name of an internal snapshot to read instead of the active disk. */
+  readonly snapshot?: string | undefined;
+}
+
+/** An image that can be read, with all files that it is made of. */
+export interface OpenImage extends AsyncDisposable {
+  readonly reader: Qcow2Reader;
+  /** Identities of the files opened, as far as their backends know them (see `ReadableBlockBackend.identity`). */
+  readonly identities: ReadonlySet<string>;
+  close(): Promise<void>;
+}
+
+/** Opens the bytes of an image and nothing else: no backing file, no data file. */
+export async function openSource(
+  address: string,
+  options: Pick<OpenImageOptions, "signal" | "trace">,
+): Promise<ReadableBlockBackend> {
+  const backend = await openBackend(address, options);
+  return options.trace === undefined ? backend : traced(backend, options.trace);
+}
+
+/** The opener for the files that the image at `address` names, under the policy. Each opened one is given to `onOpen`. */
+export function openerFor(
+  address: string,
+  options: OpenImageOptions,
+  onOpen: (backend: ReadableBlockBackend) => void = () => {},
+): ReferenceOpener {
+  const { scheme, location } = parseAddress(address);
+  if (scheme !== "file") return refuseRemote(scheme);
+  return referenceOpener({
+    policy: options.policy,
+    topPath: location,
+    openFile: async (path, io) => {
+      const { openReadable } = await import("@qcow/backend-node");
+      const opened = await openReadable(path, io);
+      onOpen(opened);
+      return options.trace === undefined ? opened : traced(opened, options.trace, path);
+    },
+  });
+}
+
+/** Opens an image for reading its contents. */
+export async function openImage(address: string, options: OpenImageOptions): Promise<OpenImage> {
+  const [{ Qcow2Reader }, { nodeCompression }] = await Promise.all([
+    import("@qcow/engine"),
+    import("@qcow/backend-node"),
+  ]);
+  const source = await openSource(address, options);
+  const identities = new Set<string>();
+  const remember = (backend: ReadableBlockBackend): void => {
+    if (backend.identity !== undefined) identities.add(backend.identity);
+  };
+  try {
+    remember(source);
+    const reader = await Qcow2Reader.open(source, {
+      signal: options.signal,
+      snapshot: options.snapshot,
+      compression: nodeCompression(),
+      openReference: openerFor(address, options, remember),
+    });
+    return new OpenedImage(reader, source, identities);
+  } catch (error) {
+    await source.close();
+    throw error;
+  }
+}
+
+class OpenedImage implements OpenImage {
+  readonly reader: Qcow2Reader;
+  readonly identities: ReadonlySet<string>;
+  readonly #source: ReadableBlockBackend;
+
+  constructor(reader: Qcow2Reader, source: ReadableBlockBackend, identities: ReadonlySet<string>) {
+    this.reader = reader;
+    this.identities = identities;
+    this.#source = source;
+  }
+
+  async close(): Promise<void> {
+    try {
+      await this.reader.close();
+    } finally {
+      await this.#source.close();
+    }
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+function refuseRemote(scheme: string): ReferenceOpener {
+  return (reference) => {
+    const message = `${reference.from}: files that a ${scheme}: image names are not opened`;
+    return Promise.reject(new CommandError("CLI_REFERENCE_REFUSED", message));
+  };
+}

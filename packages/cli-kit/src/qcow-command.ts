@@ -1,0 +1,161 @@
+// The base of every command: common flags, JSON, errors and exit codes, interruption. Owns what happens
+// around `run`; what a command does is its own file.
+
+import { Command } from "@oclif/core/command";
+import type { Hooks, InferredArgs, InferredFlags } from "@oclif/core/interfaces";
+import type { LongOptions, ReadableBlockBackend } from "@qcow/block";
+import { parseAddress } from "./backend-address.js";
+import { type BackendHookOptions, hasBackendScheme, registerBackendScheme } from "./backend-registry.js";
+import { CommandError } from "./command-error.js";
+import { COMMON_FLAGS, type CommonFlags } from "./common-flags.js";
+import { printFailure } from "./error-report.js";
+import { ExitCode } from "./exit-codes.js";
+import { type Interruption, watchInterrupts } from "./interrupt.js";
+import { jsonText } from "./json-text.js";
+import { type OpenImage, type OpenImageOptions, openImage, openSource } from "./open-image.js";
+import { type ProgressDisplay, startProgress } from "./progress.js";
+import { isOutputClosed, writeOutput } from "./standard-output.js";
+
+/** The hooks that qcow adds to oclif's own. */
+export interface QcowHooks extends Hooks {
+  "qcow:backends": { options: BackendHookOptions & Record<string, unknown>; return: void };
+}
+
+export type QcowFlags<T extends typeof Command> = CommonFlags & InferredFlags<T["flags"]>;
+export type QcowArgs<T extends typeof Command> = InferredArgs<T["args"]>;
+
+/**
+ * A command `T` names itself: `class Info extends QcowCommand<typeof Info>`. What `run` returns is printed
+ * under `--json`; returning nothing means that the command has printed its document itself.
+ */
+export abstract class QcowCommand<T extends typeof Command> extends Command {
+  static override baseFlags = COMMON_FLAGS;
+
+  // Set by init, which oclif awaits before it calls run.
+  protected flags!: QcowFlags<T>;
+  protected args!: QcowArgs<T>;
+  #interruption: Interruption | undefined;
+  #progress: ProgressDisplay | undefined;
+
+  /** Runs the command under a configuration that is loaded already. */
+  static async runLoaded<C extends QcowCommand<typeof Command>>(
+    this: new (
+      argv: string[],
+      config: Command["config"],
+    ) => C,
+    argv: string[],
+    config: Command["config"],
+  ): Promise<unknown> {
+    return new this(argv, config)._run();
+  }
+
+  override async init(): Promise<void> {
+    await super.init();
+    this.#interruption = watchInterrupts();
+    try {
+      const { args, flags } = await this.parse(this.ctor);
+      this.flags = flags as QcowFlags<T>;
+      this.args = args as QcowArgs<T>;
+    } catch (error) {
+      throw usageError(error);
+    }
+  }
+
+  /** Aborted by SIGINT and SIGTERM; to be handed to everything that may take long. */
+  protected get signal(): AbortSignal {
+    this.#interruption ??= watchInterrupts();
+    return this.#interruption.signal;
+  }
+
+  /** `--json`, or its other name where qemu-img has one. Looks at the words: it must be known when they cannot be parsed. */
+  override jsonEnabled(): boolean {
+    const end = this.argv.indexOf("--");
+    const words = end === -1 ? this.argv : this.argv.slice(0, end);
+    return words.some(
+      (word, index) =>
+        word === "--json" || word === "--output=json" || (word === "--output" && words[index + 1] === "json"),
+    );
+  }
+
+  override logJson(document: unknown): void {
+    process.stdout.write(`${jsonText(document)}\n`);
+  }
+
+  /** Writes lines for people, or data, to stdout; waits until they are taken. */
+  protected print(text: string): Promise<void> {
+    return writeOutput(`${text}\n`);
+  }
+
+  /** Writes a line to stderr, unless `--quiet`. */
+  protected note(line: string): void {
+    if (!this.flags.quiet) process.stderr.write(`${line}\n`);
+  }
+
+  /** The code the process will end with, when the command did its work but has bad news. */
+  protected exitWith(code: number): void {
+    process.exitCode = code;
+  }
+
+  /** Options for an operation that may take long: cancelling, and the progress that the flags ask for. */
+  protected async longOptions(): Promise<LongOptions> {
+    this.#progress ??= await startProgress({
+      progress: this.flags.progress,
+      fd: this.flags["progress-fd"],
+      quiet: this.flags.quiet,
+    });
+    return { signal: this.signal, onProgress: this.#progress.onProgress };
+  }
+
+  protected openOptions(): OpenImageOptions {
+    const trace = (line: string): void => {
+      process.stderr.write(`${line}\n`);
+    };
+    return {
+      signal: this.signal,
+      policy: this.flags.backing,
+      trace: this.flags.trace ? trace : undefined,
+    };
+  }
+
+  /** Opens the bytes of an image, and nothing that it names. The caller closes it. */
+  protected async openSource(address: string): Promise<ReadableBlockBackend> {
+    await this.#loadBackends(address);
+    return openSource(address, this.openOptions());
+  }
+
+  /** Opens an image for reading its contents. The caller closes it. */
+  protected async openImage(address: string, snapshot?: string): Promise<OpenImage> {
+    await this.#loadBackends(address);
+    return openImage(address, { ...this.openOptions(), snapshot });
+  }
+
+  /** Asks the plugins for their backends, once a scheme is wanted that is not known. */
+  async #loadBackends(address: string): Promise<void> {
+    if (hasBackendScheme(parseAddress(address).scheme)) return;
+    await this.config.runHook<"qcow:backends", QcowHooks>("qcow:backends", { registerBackendScheme });
+  }
+
+  override async catch(error: Error): Promise<void> {
+    this.#progress?.stop();
+    if (isOutputClosed(error)) {
+      process.exitCode ??= ExitCode.ok;
+      return;
+    }
+    printFailure(error, {
+      json: this.jsonEnabled(),
+      debug: this.argv.includes("--debug"),
+      signal: this.#interruption?.signal,
+    });
+  }
+
+  override async finally(_error: Error | undefined): Promise<void> {
+    this.#progress?.stop();
+    this.#interruption?.dispose();
+  }
+}
+
+/** Whatever oclif says while it parses is about the command line, even where it does not mark it so. */
+function usageError(error: unknown): unknown {
+  if (!(error instanceof Error) || !("oclif" in error)) return error;
+  return new CommandError("CLI_USAGE", error.message, { cause: error });
+}

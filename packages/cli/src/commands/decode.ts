@@ -1,0 +1,69 @@
+// `qcow decode`: the guest's disk as a raw image. Owns what may be overwritten and what happens to a
+// half-written output; decoding itself is the engine's.
+
+import { string } from "@oclif/core/args";
+import { CommandError, type OpenImage, openRawOutput, QcowCommand, writeOutput } from "@qcow/cli-kit";
+import { IMAGE } from "../image-argument.js";
+import { SNAPSHOT } from "../snapshot-flag.js";
+
+export interface DecodeResult {
+  readonly filename: string;
+  readonly output: string;
+  /** Length of the disk in bytes. */
+  readonly "virtual-size": number;
+}
+
+const STDOUT = "-";
+
+export default class Decode extends QcowCommand<typeof Decode> {
+  static override summary = "Write the guest's disk as a raw image.";
+  static override description =
+    "What OUT held before is lost. Where the disk is zero, a file gets holes. OUT may be a block device, or - for " +
+    "stdout, where zeros are written out.";
+  static override examples = [
+    "<%= config.bin %> decode disk.qcow2 disk.raw",
+    "<%= config.bin %> decode disk.qcow2 - | gzip > disk.raw.gz",
+    "<%= config.bin %> decode disk.qcow2 old.raw --snapshot before-upgrade",
+  ];
+  static override args = {
+    image: IMAGE,
+    out: string({ required: true, description: "The raw image to write; - for stdout." }),
+  };
+  static override flags = { snapshot: SNAPSHOT };
+
+  async run(): Promise<DecodeResult | undefined> {
+    const { image: filename, out: output } = this.args;
+    if (output === STDOUT && this.jsonEnabled())
+      throw new CommandError("CLI_USAGE", "--json and - both want stdout");
+    const image = await this.openImage(filename, this.flags.snapshot);
+    try {
+      await (output === STDOUT ? this.#toStdout(image) : this.#toFile(image, output));
+      return { filename, output, "virtual-size": image.reader.virtualSize };
+    } finally {
+      await image.close();
+    }
+  }
+
+  async #toStdout({ reader }: OpenImage): Promise<void> {
+    const { signal, onProgress } = await this.longOptions();
+    let done = 0;
+    for await (const chunk of reader.chunks({}, { signal })) {
+      await writeOutput(chunk);
+      done += chunk.length;
+      onProgress?.({ done, total: reader.virtualSize });
+    }
+  }
+
+  async #toFile({ reader, identities }: OpenImage, path: string): Promise<void> {
+    const { decodeToRaw } = await import("@qcow/engine");
+    const options = await this.longOptions();
+    const output = await openRawOutput(path, identities);
+    try {
+      await decodeToRaw(reader, output.backend, { ...options, sparse: !output.isDevice });
+      await output.backend.close();
+    } catch (error) {
+      this.note(await output.abandon());
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,91 @@
+// `qcow info`: what an image says about itself. Owns the flags and the choice of the form; the forms are
+// in info/.
+
+import { boolean, string } from "@oclif/core/flags";
+import { CommandError, openerFor, QcowCommand } from "@qcow/cli-kit";
+import type { ImageMetadata } from "@qcow/engine";
+import { IMAGE } from "../image-argument.js";
+import { allocatedSize } from "../info/allocated-size.js";
+import { type ImageInfo, imageInfo, rawInfo } from "../info/image-info.js";
+
+export default class Info extends QcowCommand<typeof Info> {
+  static override summary = "Show what an image says about itself.";
+  static override description =
+    "Reads the header and the tables of snapshots and bitmaps, never contents. Files that the image names are " +
+    "opened only with --backing-chain. The JSON form has the keys and values of qemu-img; the sexp form is that " +
+    "of qcow-tool, and --filter picks a part of it: .size, .additional.[0].dirty, .extensions.[0].";
+  static override examples = [
+    "<%= config.bin %> info disk.qcow2",
+    "<%= config.bin %> info disk.qcow2 --json",
+    "<%= config.bin %> info overlay.qcow2 --backing-chain",
+    "<%= config.bin %> info disk.qcow2 --filter .size",
+  ];
+  static override args = { image: IMAGE };
+  static override flags = {
+    output: string({
+      options: ["human", "json", "sexp"],
+      description: "The form of the output; human by default.",
+    }),
+    filter: string({
+      helpValue: "PATH",
+      description: "Print one part of the sexp form.",
+      exclusive: ["backing-chain"],
+    }),
+    "backing-chain": boolean({ description: "Describe the backing files too." }),
+  };
+
+  async run(): Promise<ImageInfo | readonly ImageInfo[] | undefined> {
+    const { filter, output } = this.flags;
+    if (this.flags["backing-chain"]) return this.#chain();
+    const metadata = await this.#metadata();
+    if (filter !== undefined || output === "sexp") return this.#printSexp(metadata, filter);
+    const { image } = this.args;
+    const info = imageInfo(metadata, { filename: image, allocated: await allocatedSize(image) });
+    if (!this.jsonEnabled()) await this.#printText([info]);
+    return info;
+  }
+
+  async #metadata(): Promise<ImageMetadata> {
+    const { readMetadata } = await import("@qcow/engine");
+    const backend = await this.openSource(this.args.image);
+    try {
+      return await readMetadata(backend, { signal: this.signal });
+    } finally {
+      await backend.close();
+    }
+  }
+
+  async #chain(): Promise<readonly ImageInfo[]> {
+    if (this.flags.output === "sexp") throw new CommandError("CLI_USAGE", "--backing-chain has no sexp form");
+    const { readChain } = await import("@qcow/engine");
+    const { image } = this.args;
+    const backend = await this.openSource(image);
+    try {
+      const openReference = openerFor(image, this.openOptions());
+      const links = await readChain(backend, { openReference, signal: this.signal });
+      const infos: ImageInfo[] = [];
+      for (const link of links) {
+        const facts = { filename: link.label, allocated: await allocatedSize(link.label) };
+        infos.push(link.format === "raw" ? rawInfo(link.size, facts) : imageInfo(link.metadata, facts));
+      }
+      if (!this.jsonEnabled()) await this.#printText(infos);
+      return infos;
+    } finally {
+      await backend.close();
+    }
+  }
+
+  async #printText(infos: readonly ImageInfo[]): Promise<void> {
+    const { infoText } = await import("../info/info-text.js");
+    await this.print(infos.map(infoText).join("\n\n"));
+  }
+
+  async #printSexp(metadata: ImageMetadata, filter: string | undefined): Promise<undefined> {
+    if (this.jsonEnabled())
+      throw new CommandError("CLI_USAGE", "--filter and --output sexp have no JSON form");
+    const { headerSexp } = await import("../info/header-sexp.js");
+    const { layoutSexp } = await import("../info/sexp.js");
+    const { followPath, parsePath } = await import("../info/sexp-path.js");
+    await this.print(layoutSexp(followPath(headerSexp(metadata), parsePath(filter ?? "."))));
+  }
+}

@@ -1,0 +1,61 @@
+// `qcow sha`: a digest of the guest's disk. Owns the command; the bytes come from the engine.
+
+import { createHash, getHashes, type Hash } from "node:crypto";
+import { string } from "@oclif/core/flags";
+import { CommandError, QcowCommand } from "@qcow/cli-kit";
+import { IMAGE } from "../image-argument.js";
+import { SNAPSHOT } from "../snapshot-flag.js";
+
+export interface ShaResult {
+  readonly filename: string;
+  readonly algorithm: string;
+  /** Lower-case hexadecimal. */
+  readonly digest: string;
+  /** Length of the disk in bytes. */
+  readonly "virtual-size": number;
+}
+
+export default class Sha extends QcowCommand<typeof Sha> {
+  static override summary = "Print a digest of the guest's disk.";
+  static override description = "The digest is the one of the raw image that decode would write.";
+  static override examples = [
+    "<%= config.bin %> sha disk.qcow2",
+    "<%= config.bin %> sha disk.qcow2 --algorithm sha256",
+    "<%= config.bin %> sha disk.qcow2 --snapshot before-upgrade",
+  ];
+  static override args = { image: IMAGE };
+  static override flags = {
+    algorithm: string({ default: "sha1", description: "Any hash that Node's crypto module knows." }),
+    snapshot: SNAPSHOT,
+  };
+
+  async run(): Promise<ShaResult> {
+    const { algorithm } = this.flags;
+    const hash = hashFor(algorithm);
+    const { signal, onProgress } = await this.longOptions();
+    const image = await this.openImage(this.args.image, this.flags.snapshot);
+    try {
+      const total = image.reader.virtualSize;
+      let done = 0;
+      for await (const chunk of image.reader.chunks({}, { signal })) {
+        hash.update(chunk);
+        done += chunk.length;
+        onProgress?.({ done, total });
+      }
+      const digest = hash.digest("hex");
+      if (!this.jsonEnabled()) await this.print(digest);
+      return { filename: this.args.image, algorithm, digest, "virtual-size": total };
+    } finally {
+      await image.close();
+    }
+  }
+}
+
+function hashFor(algorithm: string): Hash {
+  try {
+    return createHash(algorithm);
+  } catch (error) {
+    const hint = `Known here: ${getHashes().join(", ")}.`;
+    throw new CommandError("CLI_USAGE", `unknown hash algorithm: ${algorithm}`, { hint, cause: error });
+  }
+}
