@@ -1,0 +1,80 @@
+// One number for each host cluster, in pages that exist only where something was counted: the memory of a
+// check follows what an image uses, not how long it claims to be. Owns the paging and its limit.
+
+import { EngineError } from "../engine-error.js";
+
+/** Clusters of one page. */
+export const PAGE_CLUSTERS = 8192;
+const PAGE_SHIFT = 13;
+const PAGE_MASK = PAGE_CLUSTERS - 1;
+
+/** Most clusters a file may have to be checked, as with QEMU. */
+export const CLUSTERS_MAX = 2 ** 31 - 1;
+
+/** Counts the bytes of all pages of one check. */
+export class PageBudget {
+  #left: number;
+
+  constructor(bytesMax: number) {
+    this.#left = bytesMax;
+  }
+
+  /** Takes `bytes`; throws `QCOW2_CHECK_TOO_LARGE` when there are not so many left. */
+  take(bytes: number): void {
+    this.#left -= bytes;
+    if (this.#left >= 0) return;
+    throw new EngineError(
+      "QCOW2_CHECK_TOO_LARGE",
+      "checking this image would take more memory than is allowed",
+    );
+  }
+}
+
+type Page = Uint16Array | Uint32Array;
+
+export class ClusterPages<P extends Page> {
+  /** Number of clusters. */
+  readonly size: number;
+  readonly #pages: (P | undefined)[];
+  readonly #create: () => P;
+  readonly #budget: PageBudget;
+
+  constructor(size: number, create: () => P, budget: PageBudget) {
+    this.size = size;
+    this.#pages = new Array<P | undefined>(Math.ceil(size / PAGE_CLUSTERS)).fill(undefined);
+    this.#create = create;
+    this.#budget = budget;
+  }
+
+  /** The number of cluster `index`; 0 for one that was never counted or does not exist. */
+  get(index: number): number {
+    return this.#pages[index >>> PAGE_SHIFT]?.[index & PAGE_MASK] ?? 0;
+  }
+
+  /** Adds `times` to the number of cluster `index`, which must exist. */
+  add(index: number, times: number): void {
+    const page = this.#pages[index >>> PAGE_SHIFT] ?? this.page(index >>> PAGE_SHIFT);
+    const at = index & PAGE_MASK;
+    page[at] = (page[at] as number) + times;
+  }
+
+  /** Page `number`, created if need be. */
+  page(number: number): P {
+    let page = this.#pages[number];
+    if (page === undefined) {
+      page = this.#create();
+      this.#budget.take(page.byteLength);
+      this.#pages[number] = page;
+    }
+    return page;
+  }
+
+  /** Page `number` if something was counted there. */
+  peekPage(number: number): P | undefined {
+    return this.#pages[number];
+  }
+
+  get pageCount(): number {
+    return this.#pages.length;
+  }
+}

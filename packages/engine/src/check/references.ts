@@ -1,0 +1,50 @@
+// Counts how often each host cluster is referenced. Owns the rule what counts as past the end of the file:
+// a reference that exceeds it by a whole cluster or more (the last cluster may be shorter).
+
+import { ClusterPages, type PageBudget } from "./cluster-pages.js";
+import type { FindingLog } from "./finding-log.js";
+
+export class References {
+  readonly clusterSize: number;
+  /** Clusters of the file. */
+  readonly clusterCount: number;
+  readonly counts: ClusterPages<Uint32Array>;
+  readonly #end: number;
+  readonly #log: FindingLog;
+
+  constructor(fileSize: number, clusterSize: number, budget: PageBudget, log: FindingLog) {
+    this.clusterSize = clusterSize;
+    this.clusterCount = Math.ceil(fileSize / clusterSize);
+    this.#end = fileSize + clusterSize;
+    this.#log = log;
+    const newPage = () => new Uint32Array(8192);
+    this.counts = new ClusterPages(this.clusterCount + 1, newPage, budget);
+  }
+
+  /** Counts a reference to each cluster of `[offset, offset + length)`, `times` over. `what` names it in a finding. */
+  add(offset: number, length: number, what: string, times = 1): void {
+    if (length <= 0) return;
+    if (offset + length >= this.#end) {
+      this.#log.corruption(
+        "REFERENCE_OUTSIDE_FILE",
+        () => `ERROR ${what} at offset ${hex(offset)} with ${length} bytes lies past the end of the file`,
+        offset,
+        times,
+      );
+      return;
+    }
+    const last = Math.floor((offset + length - 1) / this.clusterSize);
+    for (let index = Math.floor(offset / this.clusterSize); index <= last; index++)
+      this.counts.add(index, times);
+  }
+
+  /** How often the cluster at `offset` is referenced. */
+  countAt(offset: number): number {
+    return this.counts.get(Math.floor(offset / this.clusterSize));
+  }
+}
+
+/** `value` as findings write offsets and entries. */
+export function hex(value: number): string {
+  return `0x${value.toString(16)}`;
+}

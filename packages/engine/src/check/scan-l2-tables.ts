@@ -1,0 +1,54 @@
+// Reads all L2 tables in the order they lie in the file, neighbours together, and scans each. Owns the
+// batching; nothing is kept.
+
+import type { LongOptions, ReadableBlockBackend } from "@qcow/block";
+import { readAvailable } from "../tables/read-available.js";
+import { inFlight } from "./in-flight.js";
+import type { L2Tables } from "./l2-tables.js";
+import { type ScanContext, scanL2Table } from "./scan-l2-table.js";
+
+/** Most bytes of one read. */
+const BATCH_BYTES_MAX = 1024 * 1024;
+
+/** Scans every table of `tables`. Progress is in tables. */
+export async function scanL2Tables(
+  backend: ReadableBlockBackend,
+  fileSize: number,
+  tables: L2Tables,
+  context: ScanContext,
+  options: LongOptions,
+): Promise<void> {
+  const offsets = tables.offsets();
+  const { clusterSize } = context.geometry;
+  const batches = planBatches(offsets, clusterSize);
+  let done = 0;
+  await inFlight(batches.length - 1, async (batch) => {
+    options.signal?.throwIfAborted();
+    const first = batches[batch] as number;
+    const end = batches[batch + 1] as number;
+    const base = offsets[first] as number;
+    const length = (offsets[end - 1] as number) + clusterSize - base;
+    const bytes = await readAvailable(backend, base, length, fileSize, options);
+    for (let index = first; index < end; index++) {
+      const offset = offsets[index] as number;
+      const table = bytes.subarray(offset - base, offset - base + clusterSize);
+      const view = new DataView(table.buffer, table.byteOffset, table.byteLength);
+      scanL2Table(view, offset, tables.use(offset), context);
+    }
+    done += end - first;
+    options.onProgress?.({ done, total: offsets.length });
+  });
+}
+
+/** Indexes into `offsets` at which a batch begins, and the end: tables that touch are read together. */
+export function planBatches(offsets: Float64Array, clusterSize: number): number[] {
+  const starts: number[] = [0];
+  for (let index = 1; index < offsets.length; index++) {
+    const first = offsets[starts[starts.length - 1] as number] as number;
+    const offset = offsets[index] as number;
+    const touches = offset - (offsets[index - 1] as number) === clusterSize;
+    if (!touches || offset + clusterSize - first > BATCH_BYTES_MAX) starts.push(index);
+  }
+  if (offsets.length > 0) starts.push(offsets.length);
+  return starts;
+}

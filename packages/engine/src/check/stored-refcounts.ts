@@ -1,0 +1,155 @@
+// The refcounts as the image has them: the refcount table and its blocks, read into pages (specification:
+// "Host cluster management"). Owns the findings about the table's entries; comparing is compare-refcounts.ts.
+
+import type { IoOptions, ReadableBlockBackend } from "@qcow/block";
+import {
+  decodeRefcounts,
+  refcountTableEntryHasReservedBits,
+  refcountTableEntryOffset,
+  toSafeNumber,
+} from "@qcow/format";
+import type { ImageHead } from "../read-head.js";
+import { readAvailable } from "../tables/read-available.js";
+import { ClusterPages, PAGE_CLUSTERS, type PageBudget } from "./cluster-pages.js";
+import type { FindingLog } from "./finding-log.js";
+import { inFlight } from "./in-flight.js";
+import { hex, type References } from "./references.js";
+
+const ENTRY_BYTES = 8;
+
+export class StoredRefcounts {
+  readonly #head: ImageHead;
+  readonly #table: DataView;
+  readonly #pages: ClusterPages<Uint16Array> | ClusterPages<Uint32Array>;
+  /** Indexes of table entries whose block cannot be used. */
+  readonly #unusable = new Set<number>();
+
+  private constructor(head: ImageHead, table: DataView, clusterCount: number, budget: PageBudget) {
+    this.#head = head;
+    this.#table = table;
+    const narrow = head.geometry.refcountBits <= 16;
+    this.#pages = narrow
+      ? new ClusterPages(clusterCount, () => new Uint16Array(PAGE_CLUSTERS), budget)
+      : new ClusterPages(clusterCount, () => new Uint32Array(PAGE_CLUSTERS), budget);
+  }
+
+  /** Reads the refcounts of the first `clusterCount` clusters. */
+  static async load(
+    backend: ReadableBlockBackend,
+    head: ImageHead,
+    clusterCount: number,
+    budget: PageBudget,
+    options: IoOptions,
+  ): Promise<StoredRefcounts> {
+    const { header, geometry, fileSize } = head;
+    const place = { structure: "header", field: "refcount_table_offset", offset: 48 };
+    const offset = toSafeNumber(header.refcountTableOffset, place);
+    const length = header.refcountTableClusters * geometry.clusterSize;
+    const bytes = await readAvailable(backend, offset, length, fileSize, options);
+    const stored = new StoredRefcounts(head, new DataView(bytes.buffer), clusterCount, budget);
+    await stored.#loadBlocks(backend, clusterCount, options);
+    return stored;
+  }
+
+  /** Refcount of the cluster with this index; very large ones are cut to 2^32 - 1. */
+  get(index: number): number {
+    return this.#pages.get(index);
+  }
+
+  /** Whether the refcount of this cluster could be read at all. */
+  isKnown(index: number): boolean {
+    return (
+      this.#unusable.size === 0 ||
+      !this.#unusable.has(Math.floor(index / this.#head.geometry.refcountBlockEntries))
+    );
+  }
+
+  /** The pages, for a comparison of all. */
+  get pages(): ClusterPages<Uint16Array> | ClusterPages<Uint32Array> {
+    return this.#pages;
+  }
+
+  async #loadBlocks(backend: ReadableBlockBackend, clusterCount: number, options: IoOptions): Promise<void> {
+    const { clusterSize, refcountBlockEntries } = this.#head.geometry;
+    const blocks = Math.min(this.#entryCount, Math.ceil(clusterCount / refcountBlockEntries));
+    await inFlight(blocks, async (index) => {
+      const offset = this.#blockOffset(index);
+      if (offset === 0 || offset >= this.#head.fileSize) return;
+      if (offset % clusterSize !== 0) {
+        this.#unusable.add(index);
+        return;
+      }
+      options.signal?.throwIfAborted();
+      const block = await readAvailable(backend, offset, clusterSize, this.#head.fileSize, options);
+      this.#decode(block, index * refcountBlockEntries, clusterCount);
+    });
+  }
+
+  // Blocks and pages differ in size, so a block may fill several pages or a part of one.
+  #decode(block: Uint8Array, firstCluster: number, clusterCount: number): void {
+    const { refcountBits, refcountBlockEntries } = this.#head.geometry;
+    const present = Math.floor((block.byteLength * 8) / refcountBits);
+    const end = Math.min(firstCluster + Math.min(refcountBlockEntries, present), clusterCount);
+    for (let cluster = firstCluster; cluster < end; ) {
+      const within = cluster % PAGE_CLUSTERS;
+      const count = Math.min(PAGE_CLUSTERS - within, end - cluster);
+      const from = ((cluster - firstCluster) * refcountBits) / 8;
+      const page = this.#pages.page(Math.floor(cluster / PAGE_CLUSTERS));
+      decodeRefcounts(block.subarray(from), refcountBits, page, within, count);
+      cluster += count;
+    }
+  }
+
+  get #entryCount(): number {
+    return Math.floor(this.#table.byteLength / ENTRY_BYTES);
+  }
+
+  #blockOffset(index: number): number {
+    return refcountTableEntryOffset(
+      this.#table.getUint32(index * ENTRY_BYTES),
+      this.#table.getUint32(index * ENTRY_BYTES + 4),
+    );
+  }
+
+  /** Counts the references to the table and its blocks, and reports entries that make no sense. Comes last: a block must have no other reference. */
+  count(references: References, log: FindingLog): void {
+    const { header, geometry } = this.#head;
+    const tableBytes = header.refcountTableClusters * geometry.clusterSize;
+    references.add(Number(header.refcountTableOffset), tableBytes, "the refcount table");
+    for (let index = 0; index < this.#entryCount; index++) this.#countBlock(index, references, log);
+  }
+
+  #countBlock(index: number, references: References, log: FindingLog): void {
+    const { clusterSize } = this.#head.geometry;
+    if (refcountTableEntryHasReservedBits(this.#table.getUint32(index * ENTRY_BYTES + 4))) {
+      const message = () => `ERROR entry ${index} of the refcount table has reserved bits set`;
+      log.corruption("RESERVED_BITS_SET", message);
+      return;
+    }
+    const offset = this.#blockOffset(index);
+    if (offset === 0) return;
+    if (offset % clusterSize !== 0) {
+      const message = () =>
+        `ERROR refcount block ${index} at offset ${hex(offset)} is not aligned to clusters`;
+      log.corruption("UNALIGNED_OFFSET", message, offset);
+      log.error(
+        "TABLE_UNREADABLE",
+        () => `ERROR the refcounts of refcount block ${index} cannot be checked`,
+        offset,
+      );
+      return;
+    }
+    if (offset / clusterSize >= references.clusterCount) {
+      const message = () =>
+        `ERROR refcount block ${index} at offset ${hex(offset)} lies past the end of the file`;
+      log.corruption("REFERENCE_OUTSIDE_FILE", message, offset);
+      return;
+    }
+    references.add(offset, clusterSize, `refcount block ${index}`);
+    const count = references.countAt(offset);
+    if (count === 1) return;
+    const message = () =>
+      `ERROR refcount block ${index} at offset ${hex(offset)} is referenced ${count} times`;
+    log.corruption("REFCOUNT_BLOCK_SHARED", message, offset);
+  }
+}

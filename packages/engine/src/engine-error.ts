@@ -1,0 +1,56 @@
+// The one error class of the engine: what an image means is wrong, or is not supported. Codes are API,
+// messages are not. Bytes that cannot be decoded are a FormatError, a failing host is a BackendError.
+
+export type EngineErrorCode =
+  /** A table entry names an offset that is not aligned as the format demands. */
+  | "QCOW2_UNALIGNED_OFFSET"
+  /** A table entry names a place past the end of the file: the image is cut short or damaged. */
+  | "QCOW2_REFERENCE_OUTSIDE_FILE"
+  /** A table entry has bits that contradict each other or the header. */
+  | "QCOW2_INVALID_ENTRY"
+  /** A compressed cluster cannot be decompressed. */
+  | "QCOW2_BAD_COMPRESSED_CLUSTER"
+  /** The contents are encrypted, which is not supported yet. */
+  | "QCOW2_ENCRYPTED"
+  /** The image needs something the caller did not provide: a compression backend, an opener for referenced files. */
+  | "QCOW2_MISSING_CAPABILITY"
+  /** A referenced file has a format that is neither qcow2 nor raw. */
+  | "QCOW2_UNSUPPORTED_FORMAT"
+  /** The chain of backing files comes back to a file it already has, or a data file is the image itself. */
+  | "QCOW2_CHAIN_LOOP"
+  /** The chain of backing files is longer than is followed. */
+  | "QCOW2_CHAIN_TOO_DEEP"
+  /** A backing file whose format was guessed names further files. */
+  | "QCOW2_UNTRUSTED_REFERENCE"
+  /** There is no internal snapshot of that id or name. */
+  | "QCOW2_NO_SUCH_SNAPSHOT"
+  /** An offset or length lies outside the disk, or is no safe integer. */
+  | "QCOW2_OUT_OF_RANGE"
+  /** A check would need more memory than it is allowed. */
+  | "QCOW2_CHECK_TOO_LARGE"
+  /** Used after `close`. */
+  | "QCOW2_CLOSED";
+
+export interface EngineErrorContext {
+  /** Offset in bytes of the thing concerned: of the guest or the host, as the message says. */
+  readonly offset?: number | undefined;
+  readonly cause?: unknown;
+}
+
+export class EngineError extends Error {
+  override readonly name = "EngineError";
+  readonly code: EngineErrorCode;
+  readonly offset: number | undefined;
+
+  constructor(code: EngineErrorCode, message: string, context: EngineErrorContext = {}) {
+    super(message, context.cause === undefined ? undefined : { cause: context.cause });
+    this.code = code;
+    this.offset = context.offset;
+  }
+}
+
+/** Whether `error` is an `EngineError`, and has one of `codes` when any are given; works across copies of this package. */
+export function isEngineError(error: unknown, ...codes: EngineErrorCode[]): error is EngineError {
+  if (!(error instanceof Error) || error.name !== "EngineError") return false;
+  return codes.length === 0 || codes.includes((error as EngineError).code);
+}

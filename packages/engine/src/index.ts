@@ -1,0 +1,21 @@
+// The public face of the engine; everything else is internal.
+
+export { type CheckOptions, checkImage } from "./check/check-image.js";
+export type * from "./check/check-report.js";
+export { type DecodeOptions, decodeToRaw } from "./decode/decode-to-raw.js";
+export * from "./engine-error.js";
+export { type Extent, type ExtentBatch, ExtentFlag } from "./extent.js";
+export type * from "./image-metadata.js";
+export type * from "./observer.js";
+export {
+  CHAIN_DEPTH_MAX,
+  METADATA_CACHE_BYTES_DEFAULT,
+  type OpenedReference,
+  type OpenOptions,
+  type Reference,
+  type ReferenceOpener,
+} from "./open-options.js";
+export { type GuestRange, type LayerInfo, Qcow2Reader } from "./qcow2-reader.js";
+export type { ChunkOptions } from "./read/chunks.js";
+export { type ChainLink, readChain } from "./read-chain.js";
+export { readMetadata } from "./read-metadata.js";

@@ -1,0 +1,59 @@
+// A file that tables or contents are read from, with the length it was last seen to have. Owns the rule
+// what may lie past its end: a tail of less than what was asked for reads as zero, a thing that starts
+// there is an error. The length is asked anew only when it matters: another process may be growing the file.
+
+import { type IoOptions, type ReadableBlockBackend, withPadding } from "@qcow/block";
+import { EngineError } from "../engine-error.js";
+
+export class LayerFile {
+  readonly label: string;
+  readonly #padded: ReadableBlockBackend;
+  readonly #backend: ReadableBlockBackend;
+  #size: number;
+
+  private constructor(backend: ReadableBlockBackend, size: number) {
+    this.label = backend.label;
+    this.#backend = backend;
+    this.#padded = withPadding(backend);
+    this.#size = size;
+  }
+
+  static async of(backend: ReadableBlockBackend, options: IoOptions = {}): Promise<LayerFile> {
+    return new LayerFile(backend, await backend.size(options));
+  }
+
+  /** Length in bytes; asked anew when it was less than `end` when last seen. */
+  async sizeFor(end: number, options: IoOptions = {}): Promise<number> {
+    if (end > this.#size) this.#size = await this.#backend.size(options);
+    return this.#size;
+  }
+
+  /** Fills `target` from `offset` on, with zeros where the file has ended. */
+  read(offset: number, target: Uint8Array, options: IoOptions): Promise<void> {
+    return this.#padded.read(offset, target, options);
+  }
+
+  /** Rejects when `[offset, offset + length)`, which `what` names, starts past the end of the file. */
+  async requireStartInside(
+    offset: number,
+    length: number,
+    what: () => string,
+    options: IoOptions,
+  ): Promise<void> {
+    const size = await this.sizeFor(offset + length, options);
+    if (offset >= size) throw this.outside(offset, size, what());
+  }
+
+  /** The error for something at `offset`, past the file's length of `size` bytes. */
+  outside(offset: number, size: number, what: string): EngineError {
+    return new EngineError(
+      "QCOW2_REFERENCE_OUTSIDE_FILE",
+      `${what} at offset ${offset} lies past the end of ${this.label} (${size} bytes): the image is cut short or damaged`,
+      { offset },
+    );
+  }
+
+  async close(): Promise<void> {
+    await this.#backend.close();
+  }
+}

@@ -1,0 +1,153 @@
+// One qcow2 image as a disk: its L1 table, its cached L2 tables, its data file. Owns the walk over the
+// tables; what their entries mean is in mapping/.
+
+import type { CompressionMethod, IoOptions, ReadableBlockBackend } from "@qcow/block";
+import type { Geometry } from "@qcow/format";
+import { EngineError } from "../engine-error.js";
+import type { ImageMetadata } from "../image-metadata.js";
+import { mapL2Table } from "../mapping/map-l2-table.js";
+import { RunBuilder } from "../mapping/run-builder.js";
+import { RunKind, type RunList } from "../mapping/run-list.js";
+import { METADATA_CACHE_BYTES_DEFAULT, type OpenOptions } from "../open-options.js";
+import { type L1Location, type L1Table, readL1Table } from "../tables/l1-table.js";
+import { TableCache } from "../tables/table-cache.js";
+import type { Layer } from "./layer.js";
+import { LayerFile } from "./layer-file.js";
+
+export interface Qcow2LayerSetup {
+  readonly metadata: ImageMetadata;
+  /** The L1 table to read through: the active one, or a snapshot's. */
+  readonly l1: L1Location;
+  /** Length of the disk in bytes. */
+  readonly virtualSize: number;
+  /** Opens the external data file; only called for images that have one. */
+  readonly openDataFile: (options: IoOptions) => Promise<ReadableBlockBackend>;
+  readonly options: OpenOptions;
+}
+
+export class Qcow2Layer implements Layer {
+  readonly format = "qcow2";
+  readonly label: string;
+  readonly virtualSize: number;
+  readonly clusterSize: number;
+  readonly encrypted: boolean;
+  readonly metadata: ImageMetadata;
+  readonly imageFile: LayerFile;
+  readonly compressionMethod: CompressionMethod;
+  readonly #geometry: Geometry;
+  readonly #l1: L1Table;
+  readonly #tables: TableCache;
+  readonly #openDataFile: (options: IoOptions) => Promise<ReadableBlockBackend>;
+  #dataFile: Promise<LayerFile> | undefined;
+
+  private constructor(file: LayerFile, setup: Qcow2LayerSetup, l1: L1Table) {
+    const { metadata, options } = setup;
+    this.label = file.label;
+    this.metadata = metadata;
+    this.virtualSize = setup.virtualSize;
+    this.clusterSize = metadata.geometry.clusterSize;
+    this.encrypted = metadata.encryption !== undefined;
+    this.imageFile = file;
+    this.compressionMethod = metadata.geometry.compressionMethod;
+    this.#geometry = metadata.geometry;
+    this.#l1 = l1;
+    this.#openDataFile = setup.openDataFile;
+    this.#tables = new TableCache(file, {
+      tableBytes: metadata.geometry.clusterSize,
+      bytesMax: options.metadataCacheBytes ?? METADATA_CACHE_BYTES_DEFAULT,
+      observer: options.observer,
+    });
+  }
+
+  static async open(backend: ReadableBlockBackend, setup: Qcow2LayerSetup): Promise<Qcow2Layer> {
+    const { metadata, options } = setup;
+    const needed = Math.ceil(setup.virtualSize / metadata.geometry.guestBytesPerL2);
+    const l1 = { offset: setup.l1.offset, size: Math.min(setup.l1.size, needed) };
+    const table = await readL1Table(backend, l1, metadata.fileSize, options);
+    return new Qcow2Layer(await LayerFile.of(backend, options), setup, table);
+  }
+
+  async map(
+    runs: RunList,
+    start: number,
+    end: number,
+    depth: number,
+    runsMax: number,
+    options: IoOptions,
+  ): Promise<number> {
+    const countMax = runs.count + runsMax;
+    const builder = new RunBuilder(runs, depth);
+    let at = start;
+    while (at < end && runs.count < countMax) {
+      at = await this.#mapOneTable(builder, at, end, countMax - runs.count, options);
+    }
+    builder.flush();
+    return at;
+  }
+
+  async #mapOneTable(
+    runs: RunBuilder,
+    at: number,
+    end: number,
+    entriesMax: number,
+    options: IoOptions,
+  ): Promise<number> {
+    const span = this.#geometry.guestBytesPerL2;
+    const index = Math.floor(at / span);
+    const present = this.#l1.nextPresent(index, Math.ceil(end / span));
+    if (present > index) {
+      const next = Math.min(end, present * span);
+      runs.add(at, next - at, RunKind.unallocated, 0, 0);
+      return next;
+    }
+    const offset = this.#l1.l2Offset(index);
+    const table = this.#tables.peek(offset) ?? (await this.#load(index, offset, end, options));
+    const base = index * span;
+    return mapL2Table(
+      { table, base, start: at, end: Math.min(end, base + span) },
+      this.#geometry,
+      entriesMax,
+      runs,
+    );
+  }
+
+  async #load(index: number, offset: number, end: number, options: IoOptions): Promise<DataView> {
+    this.#requireAligned(index, offset);
+    const span = this.#geometry.guestBytesPerL2;
+    const last = Math.min(Math.ceil(end / span), index + 1 + this.#tables.readAheadMax);
+    for (let ahead = index + 1; ahead < last; ahead++) {
+      const next = this.#l1.l2Offset(ahead);
+      if (next !== 0 && next % this.clusterSize === 0) this.#tables.readAhead(next);
+    }
+    return await this.#tables.get(offset, options);
+  }
+
+  #requireAligned(index: number, offset: number): void {
+    if (offset % this.clusterSize === 0) return;
+    throw new EngineError(
+      "QCOW2_UNALIGNED_OFFSET",
+      `entry ${index} of the L1 table of ${this.label} names an L2 table at offset ${offset}, which is not aligned to clusters`,
+      { offset },
+    );
+  }
+
+  dataFile(options: IoOptions): Promise<LayerFile> {
+    if (!this.#geometry.hasDataFile) return Promise.resolve(this.imageFile);
+    this.#dataFile ??= this.#openData(options);
+    return this.#dataFile;
+  }
+
+  async #openData(options: IoOptions): Promise<LayerFile> {
+    try {
+      return await LayerFile.of(await this.#openDataFile(options), options);
+    } catch (error) {
+      this.#dataFile = undefined;
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    const dataFile = await this.#dataFile?.catch(() => undefined);
+    await dataFile?.close();
+  }
+}

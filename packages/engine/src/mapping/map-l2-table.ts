@@ -1,0 +1,148 @@
+// Turns the entries of one L2 table into runs: standard and extended entries, compressed ones, and those
+// that make no sense (specification: "L2 table entry", "Extended L2 Entries"). Pure; owns no I/O.
+
+import {
+  compressedLength,
+  compressedOffset,
+  type Geometry,
+  L2Kind,
+  l2EntryOffset,
+  subclusterKind,
+  subclusterRunLength,
+} from "@qcow/format";
+import { clusterKind } from "./cluster-kind.js";
+import type { RunBuilder } from "./run-builder.js";
+import { InvalidReason, RunKind } from "./run-list.js";
+
+/** A part of the guest's disk that one L2 table describes. */
+export interface L2Span {
+  readonly table: DataView;
+  /** Guest offset in bytes of the table's entry 0. */
+  readonly base: number;
+  /** Guest offsets in bytes; within what the table describes, and not empty. */
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Appends the runs of `span`; stops early after about `entriesMax` entries. Returns the guest offset reached. */
+export function mapL2Table(span: L2Span, geometry: Geometry, entriesMax: number, runs: RunBuilder): number {
+  const { clusterSize, l2EntrySize } = geometry;
+  const first = Math.floor((span.start - span.base) / clusterSize);
+  const last = Math.min(Math.ceil((span.end - span.base) / clusterSize), first + Math.max(1, entriesMax));
+  const mapEntry = geometry.extendedL2 ? mapExtendedEntry : mapStandardEntry;
+  for (let index = first; index < last; index++) {
+    const cluster = span.base + index * clusterSize;
+    const start = cluster < span.start ? span.start : cluster;
+    const end = cluster + clusterSize > span.end ? span.end : cluster + clusterSize;
+    mapEntry(span.table, index * l2EntrySize, cluster, start, end, geometry, runs);
+  }
+  return Math.min(span.end, span.base + last * clusterSize);
+}
+
+function mapStandardEntry(
+  table: DataView,
+  at: number,
+  cluster: number,
+  start: number,
+  end: number,
+  geometry: Geometry,
+  runs: RunBuilder,
+): void {
+  const high = table.getUint32(at);
+  const low = table.getUint32(at + 4);
+  const kind = clusterKind(high, low, geometry);
+  if (kind === L2Kind.unallocated) {
+    runs.add(start, end - start, RunKind.unallocated, 0, 0);
+  } else if (kind === L2Kind.compressed) {
+    addCompressed(high, low, start, end, geometry, runs);
+  } else if (kind === L2Kind.zeroPlain) {
+    addZeroPlain(start, end, geometry, runs);
+  } else {
+    const host = l2EntryOffset(high, low);
+    const invalid = invalidReason(kind, host, cluster, geometry);
+    if (invalid >= 0) runs.add(start, end - start, RunKind.invalid, 0, invalid);
+    else {
+      const run = kind === L2Kind.zeroAllocated ? RunKind.zeroAllocated : RunKind.data;
+      runs.add(start, end - start, run, host + (start - cluster), 0);
+    }
+  }
+}
+
+function addZeroPlain(start: number, end: number, geometry: Geometry, runs: RunBuilder): void {
+  if (geometry.version >= 3) runs.add(start, end - start, RunKind.zero, 0, 0);
+  else runs.add(start, end - start, RunKind.invalid, 0, InvalidReason.zeroFlagInVersion2);
+}
+
+function addCompressed(
+  high: number,
+  low: number,
+  start: number,
+  end: number,
+  geometry: Geometry,
+  runs: RunBuilder,
+): void {
+  if (geometry.hasDataFile) {
+    runs.add(start, end - start, RunKind.invalid, 0, InvalidReason.compressedWithDataFile);
+    return;
+  }
+  const host = compressedOffset(high, low, geometry.clusterBits);
+  runs.add(start, end - start, RunKind.compressed, host, compressedLength(high, low, geometry.clusterBits));
+}
+
+function invalidReason(kind: number, host: number, cluster: number, geometry: Geometry): number {
+  if (kind === L2Kind.zeroAllocated && geometry.version < 3) return InvalidReason.zeroFlagInVersion2;
+  if (host % geometry.clusterSize !== 0) return InvalidReason.unaligned;
+  if (geometry.hasDataFile && host !== cluster) return InvalidReason.dataFileOffset;
+  return -1;
+}
+
+function mapExtendedEntry(
+  table: DataView,
+  at: number,
+  cluster: number,
+  start: number,
+  end: number,
+  geometry: Geometry,
+  runs: RunBuilder,
+): void {
+  const high = table.getUint32(at);
+  const low = table.getUint32(at + 4);
+  const kind = clusterKind(high, low, geometry);
+  if (kind === L2Kind.compressed) {
+    addCompressed(high, low, start, end, geometry, runs);
+    return;
+  }
+  const reserved = kind === L2Kind.normal;
+  const host = reserved ? l2EntryOffset(high, low) : 0;
+  const invalid = reserved ? invalidReason(kind, host, cluster, geometry) : -1;
+  const zero = table.getUint32(at + 8);
+  const alloc = table.getUint32(at + 12);
+  const size = geometry.subclusterSize;
+  let index = Math.floor((start - cluster) / size);
+  while (cluster + index * size < end) {
+    const next = index + subclusterRunLength(alloc, zero, index);
+    const from = Math.max(start, cluster + index * size);
+    const to = Math.min(end, cluster + next * size);
+    if (invalid >= 0) runs.add(from, to - from, RunKind.invalid, 0, invalid);
+    else addSubclusters(subclusterKind(alloc, zero, index), from, to, cluster, host, reserved, runs);
+    index = next;
+  }
+}
+
+function addSubclusters(
+  kind: ReturnType<typeof subclusterKind>,
+  from: number,
+  to: number,
+  cluster: number,
+  host: number,
+  reserved: boolean,
+  runs: RunBuilder,
+): void {
+  const length = to - from;
+  const at = reserved ? host + (from - cluster) : 0;
+  if (kind === "invalid" || (kind === "allocated" && !reserved)) {
+    runs.add(from, length, RunKind.invalid, 0, InvalidReason.subclusterBitmap);
+  } else if (kind === "allocated") runs.add(from, length, RunKind.data, at, 0);
+  else if (kind === "zero") runs.add(from, length, reserved ? RunKind.zeroAllocated : RunKind.zero, at, 0);
+  else runs.add(from, length, reserved ? RunKind.unallocatedReserved : RunKind.unallocated, at, 0);
+}

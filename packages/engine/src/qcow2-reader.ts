@@ -1,0 +1,189 @@
+// The read side of an image, for callers: a thin façade over layers/, mapping/ and read/.
+
+import type { CompressionBackend, IoOptions, ReadableBlockBackend } from "@qcow/block";
+import { EngineError } from "./engine-error.js";
+import { type Extent, type ExtentBatch, ExtentFlag } from "./extent.js";
+import type { ImageMetadata } from "./image-metadata.js";
+import type { Layer } from "./layers/layer.js";
+import { type Chain, openChain } from "./layers/open-chain.js";
+import { invalidRunError } from "./mapping/invalid-run.js";
+import { mapChain } from "./mapping/map-chain.js";
+import { mapExtents } from "./mapping/map-extents.js";
+import { seekExtent } from "./mapping/seek.js";
+import type { Observer } from "./observer.js";
+import type { OpenOptions } from "./open-options.js";
+import { type ChunkOptions, readChunks } from "./read/chunks.js";
+import { executeRead, type ReadContext } from "./read/execute-read.js";
+import { planRead } from "./read/plan-read.js";
+import { readableStream } from "./read/readable-stream.js";
+import { ScratchPool } from "./read/scratch-pool.js";
+import { zeroGaps } from "./read/zero-gaps.js";
+
+/** A part of the guest's disk, in bytes; to the disk's end when `length` is absent. */
+export interface GuestRange {
+  readonly offset?: number | undefined;
+  readonly length?: number | undefined;
+}
+
+/** What a layer of the chain is. */
+export interface LayerInfo {
+  readonly label: string;
+  readonly format: "qcow2" | "raw";
+  /** Length of its disk in bytes. */
+  readonly virtualSize: number;
+}
+
+/**
+ * A qcow2 image, open for reading, with its chain of backing files. All offsets and lengths are guest bytes.
+ *
+ * Rejections: `FormatError` (the image cannot be decoded), `EngineError` (what it says makes no sense or is not
+ * supported), `BackendError` (the host failed), the signal's reason.
+ */
+export class Qcow2Reader implements AsyncDisposable {
+  readonly #chain: Chain;
+  readonly #context: ReadContext;
+  readonly #observer: Observer | undefined;
+  #closed = false;
+
+  private constructor(
+    chain: Chain,
+    compression: CompressionBackend | undefined,
+    observer: Observer | undefined,
+  ) {
+    this.#chain = chain;
+    this.#observer = observer;
+    this.#context = { layers: chain.layers, compression, observer, scratch: new ScratchPool() };
+  }
+
+  /**
+   * Opens the image in `backend`. The backend stays the caller's: closing the reader closes the files that
+   * were opened for references, not the backend.
+   */
+  static async open(backend: ReadableBlockBackend, options: OpenOptions = {}): Promise<Qcow2Reader> {
+    const chain = await openChain(backend, options);
+    return new Qcow2Reader(chain, options.compression, options.observer);
+  }
+
+  /** What the image itself says. */
+  get metadata(): ImageMetadata {
+    return this.#chain.metadata;
+  }
+
+  /** Length of the disk in bytes: whole sectors of 512. */
+  get virtualSize(): number {
+    return (this.#chain.layers[0] as Layer).virtualSize;
+  }
+
+  /** The image and its backing files, top first. */
+  get layers(): readonly LayerInfo[] {
+    return this.#chain.layers.map(({ label, format, virtualSize }) => ({ label, format, virtualSize }));
+  }
+
+  /** Fills `target` with the disk's bytes from `offset` on. Rejects `QCOW2_OUT_OF_RANGE` past the end of the disk. */
+  async read(offset: number, target: Uint8Array, options: IoOptions = {}): Promise<void> {
+    const end = this.#rangeEnd({ offset, length: target.byteLength });
+    const { layers } = this.#context;
+    for (let at = offset; at < end; ) {
+      options.signal?.throwIfAborted();
+      const mapping = await mapChain(layers, at, end, undefined, options);
+      const plan = planRead(mapping.runs);
+      if (plan.invalidRun >= 0) {
+        const index = plan.invalidRun;
+        const { label } = layers[mapping.runs.depth[index] as number] as Layer;
+        throw invalidRunError(
+          label,
+          mapping.runs.start[index] as number,
+          mapping.runs.extra[index] as number,
+        );
+      }
+      this.#refuseEncrypted(plan.spans);
+      zeroGaps(mapping.runs, target, offset);
+      await executeRead(this.#context, plan.spans, target, offset, options);
+      at = mapping.end;
+    }
+    this.#observer?.guestRead?.({ offset, length: target.byteLength });
+  }
+
+  /** What the disk consists of, in order and without gaps, as `qemu-img map` says it. */
+  async *map(range: GuestRange = {}, options: IoOptions = {}): AsyncGenerator<Extent, void, void> {
+    for await (const batch of this.mapBatches(range, options)) {
+      for (let index = 0; index < batch.count; index++) yield extentOf(batch, index);
+    }
+  }
+
+  /** The same in typed arrays, for maps of millions of extents. */
+  mapBatches(range: GuestRange = {}, options: IoOptions = {}): AsyncGenerator<ExtentBatch, void, void> {
+    const end = this.#rangeEnd(range);
+    return mapExtents(this.#chain.layers, range.offset ?? 0, end, options);
+  }
+
+  /** The first offset at or after `offset` that may hold something other than zeros; the disk's end when none does. */
+  seekMapped(offset: number, options: IoOptions = {}): Promise<number> {
+    return seekExtent(this.mapBatches({ offset }, options), true, this.virtualSize);
+  }
+
+  /** The first offset at or after `offset` that reads as zero without being stored; the disk's end when none does. */
+  seekUnmapped(offset: number, options: IoOptions = {}): Promise<number> {
+    return seekExtent(this.mapBatches({ offset }, options), false, this.virtualSize);
+  }
+
+  /** The disk's bytes in order, read ahead; a chunk is valid until the next one is asked for. */
+  chunks(range: GuestRange = {}, options: ChunkOptions = {}): AsyncGenerator<Uint8Array, void, void> {
+    const end = this.#rangeEnd(range);
+    return readChunks((offset, target, io) => this.read(offset, target, io), range.offset ?? 0, end, options);
+  }
+
+  /** The disk's bytes as a web stream. */
+  readable(range: GuestRange = {}, options: ChunkOptions = {}): ReadableStream<Uint8Array> {
+    return readableStream(this.chunks(range, options));
+  }
+
+  /** Closes the files that were opened for references. Closing again does nothing. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await this.#chain.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  #rangeEnd(range: GuestRange): number {
+    if (this.#closed) throw new EngineError("QCOW2_CLOSED", `${this.metadata.label} is closed`);
+    const { virtualSize } = this;
+    const { offset = 0 } = range;
+    const length = range.length ?? virtualSize - offset;
+    const valid = Number.isSafeInteger(offset) && Number.isSafeInteger(length) && offset >= 0 && length >= 0;
+    if (valid && offset + length <= virtualSize) return offset + length;
+    throw new EngineError(
+      "QCOW2_OUT_OF_RANGE",
+      `offset ${offset} and length ${length} do not lie within the disk of ${virtualSize} bytes of ${this.metadata.label}`,
+      { offset },
+    );
+  }
+
+  #refuseEncrypted(spans: readonly { readonly depth: number }[]): void {
+    const span = spans.find(({ depth }) => (this.#chain.layers[depth] as Layer).encrypted);
+    if (span === undefined) return;
+    const { label } = this.#chain.layers[span.depth] as Layer;
+    throw new EngineError(
+      "QCOW2_ENCRYPTED",
+      `the contents of ${label} are encrypted; reading them is not supported yet`,
+    );
+  }
+}
+
+function extentOf(batch: ExtentBatch, index: number): Extent {
+  const flags = batch.flags[index] as number;
+  const extent = {
+    start: batch.start[index] as number,
+    length: batch.length[index] as number,
+    depth: batch.depth[index] as number,
+    present: (flags & ExtentFlag.present) !== 0,
+    zero: (flags & ExtentFlag.zero) !== 0,
+    data: (flags & ExtentFlag.data) !== 0,
+    compressed: (flags & ExtentFlag.compressed) !== 0,
+  };
+  return (flags & ExtentFlag.hasOffset) === 0 ? extent : { ...extent, offset: batch.offset[index] as number };
+}

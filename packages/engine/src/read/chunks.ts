@@ -1,0 +1,62 @@
+// Reads a part of the disk in order, some chunks ahead of the consumer. Owns the pipeline; a chunk itself
+// is an ordinary read.
+
+import type { IoOptions } from "@qcow/block";
+
+/** Bytes of a chunk unless the caller says otherwise. */
+export const CHUNK_BYTES_DEFAULT = 1024 * 1024;
+
+/** Chunks that are read at once unless the caller says otherwise. */
+export const CHUNKS_IN_FLIGHT_DEFAULT = 4;
+
+export interface ChunkOptions extends IoOptions {
+  /** Bytes of a chunk; the last one may be shorter. */
+  readonly chunkBytes?: number | undefined;
+  /** Chunks read ahead of the consumer, the one it waits for included. */
+  readonly inFlight?: number | undefined;
+}
+
+type Read = (offset: number, target: Uint8Array, options: IoOptions) => Promise<void>;
+
+interface Pending {
+  readonly bytes: Uint8Array;
+  readonly ready: Promise<void>;
+}
+
+/** The bytes of `[start, end)`, in order. A chunk is valid until the next one is asked for: buffers are used again. */
+export async function* readChunks(
+  read: Read,
+  start: number,
+  end: number,
+  options: ChunkOptions = {},
+): AsyncGenerator<Uint8Array, void, void> {
+  const chunkBytes = options.chunkBytes ?? CHUNK_BYTES_DEFAULT;
+  const inFlight = Math.max(1, options.inFlight ?? CHUNKS_IN_FLIGHT_DEFAULT);
+  const stop = new AbortController();
+  const signal = options.signal === undefined ? stop.signal : AbortSignal.any([options.signal, stop.signal]);
+  const free: Uint8Array[] = [];
+  const pending: Pending[] = [];
+  let next = start;
+  const fill = (): void => {
+    while (next < end && pending.length < inFlight) {
+      const length = Math.min(chunkBytes - (next % chunkBytes), end - next);
+      const bytes = (free.pop() ?? new Uint8Array(Math.min(chunkBytes, end - start))).subarray(0, length);
+      const ready = read(next, bytes, { signal });
+      ready.catch(() => undefined);
+      pending.push({ bytes, ready });
+      next += length;
+    }
+  };
+  try {
+    for (fill(); pending.length > 0; fill()) {
+      const { bytes, ready } = pending.shift() as Pending;
+      await ready;
+      fill();
+      yield bytes;
+      free.push(new Uint8Array(bytes.buffer));
+    }
+  } finally {
+    stop.abort();
+    await Promise.allSettled(pending.map(({ ready }) => ready));
+  }
+}

@@ -1,0 +1,75 @@
+// Reads the bitmap directory and bitmap tables (specification: "Bitmaps"). Owns what of them must make
+// sense for an image to be opened; the bits of the bitmaps themselves are not read.
+
+import type { IoOptions, ReadableBlockBackend } from "@qcow/block";
+import {
+  type BitmapDirectoryEntry,
+  type BitmapsExtension,
+  checkBitmapTableEntry,
+  decodeBitmapDirectory,
+  decodeBitmapTableEntry,
+  FormatError,
+  findExtension,
+  hasBitmapsAutoclear,
+  printable,
+  toSafeNumber,
+} from "@qcow/format";
+import type { ImageHead } from "../read-head.js";
+import { readAvailable } from "./read-available.js";
+
+const ENTRY_BYTES = 8;
+
+/** The bitmaps extension, if the header says that it is to be trusted. */
+export function validBitmapsExtension(head: ImageHead): BitmapsExtension | undefined {
+  return hasBitmapsAutoclear(head.header) ? findExtension(head.extensions, "bitmaps") : undefined;
+}
+
+/** The bitmap directory; empty without a valid one. Rejects with a `FormatError` when it is damaged or cut short. */
+export async function readBitmapDirectory(
+  backend: ReadableBlockBackend,
+  head: ImageHead,
+  options: IoOptions = {},
+): Promise<BitmapDirectoryEntry[]> {
+  const extension = validBitmapsExtension(head);
+  if (extension === undefined) return [];
+  const place = { structure: "bitmaps extension", field: "bitmap_directory_offset" };
+  const offset = toSafeNumber(extension.directoryOffset, place);
+  const length = Number(extension.directorySize);
+  const bytes = await readAvailable(backend, offset, length, head.fileSize, options);
+  if (bytes.byteLength < length) {
+    throw new FormatError("QCOW2_TRUNCATED", "the bitmap directory runs past the end of the file", place);
+  }
+  const { clusterSize, virtualSize } = head.geometry;
+  return decodeBitmapDirectory(bytes, extension.count, { clusterSize, virtualSize });
+}
+
+/** The entries of the table of `bitmap`, as they lie in the file; those past its end are missing. */
+export async function readBitmapTable(
+  backend: ReadableBlockBackend,
+  bitmap: BitmapDirectoryEntry,
+  fileSize: number,
+  options: IoOptions = {},
+): Promise<DataView> {
+  const place = { structure: `bitmap ${printable(bitmap.name)}`, field: "bitmap_table_offset" };
+  const offset = toSafeNumber(bitmap.tableOffset, place);
+  const bytes = await readAvailable(backend, offset, bitmap.tableSize * ENTRY_BYTES, fileSize, options);
+  return new DataView(bytes.buffer);
+}
+
+/** Rejects with a `FormatError` when a table of a bitmap that is in order has an entry that makes no sense. */
+export async function checkBitmapTables(
+  backend: ReadableBlockBackend,
+  head: ImageHead,
+  bitmaps: readonly BitmapDirectoryEntry[],
+  options: IoOptions = {},
+): Promise<void> {
+  for (const bitmap of bitmaps) {
+    if (bitmap.inUse) continue;
+    const table = await readBitmapTable(backend, bitmap, head.fileSize, options);
+    for (let at = 0; at + ENTRY_BYTES <= table.byteLength; at += ENTRY_BYTES) {
+      if (table.getUint32(at) === 0 && table.getUint32(at + 4) === 0) continue;
+      const entry = decodeBitmapTableEntry(table.getBigUint64(at));
+      checkBitmapTableEntry(entry, head.geometry.clusterSize, at / ENTRY_BYTES);
+    }
+  }
+}

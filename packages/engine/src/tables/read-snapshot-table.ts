@@ -1,0 +1,49 @@
+// Reads the snapshot table, whose length is known only once it is decoded: piece by piece, never more than
+// the file has.
+
+import type { IoOptions, ReadableBlockBackend } from "@qcow/block";
+import { decodeSnapshotEntry, FormatError, type Header, type Snapshot, toSafeNumber } from "@qcow/format";
+import { readAvailable } from "./read-available.js";
+
+const PIECE_BYTES = 64 * 1024;
+
+export interface SnapshotTable {
+  readonly snapshots: readonly Snapshot[];
+  /** Length of the table in bytes. */
+  readonly length: number;
+}
+
+/** The snapshot table that `header` names. Rejects with a `FormatError` when it is damaged or cut short. */
+export async function readSnapshotTable(
+  backend: ReadableBlockBackend,
+  header: Header,
+  fileSize: number,
+  options: IoOptions = {},
+): Promise<SnapshotTable> {
+  const place = { structure: "header", field: "snapshots_offset", offset: 64 };
+  const base = header.nbSnapshots === 0 ? 0 : toSafeNumber(header.snapshotsOffset, place);
+  const snapshots: Snapshot[] = [];
+  let piece: Uint8Array = new Uint8Array(0);
+  let pieceStart = 0;
+  let length = 0;
+  while (snapshots.length < header.nbSnapshots) {
+    const index = snapshots.length;
+    const entry = decodeSnapshotEntry(piece, length - pieceStart, index);
+    if ("needs" in entry) {
+      if (base + length + entry.needs > fileSize) throw cutShort(index, entry.needs);
+      pieceStart = length;
+      const wanted = Math.max(entry.needs, PIECE_BYTES);
+      piece = await readAvailable(backend, base + pieceStart, wanted, fileSize, options);
+    } else {
+      snapshots.push(entry.snapshot);
+      length = pieceStart + entry.nextOffset;
+    }
+  }
+  return { snapshots, length };
+}
+
+function cutShort(index: number, needs: number): FormatError {
+  return new FormatError("QCOW2_TRUNCATED", `the entry needs ${needs} bytes, which the file does not have`, {
+    structure: `snapshot table entry ${index}`,
+  });
+}
