@@ -1,0 +1,77 @@
+// Owns what is measured against what: the jobs, their peers in their fastest honest form, and the targets.
+import * as zlib from "node:zlib";
+
+const INFO_RUNS = 10;
+const MIB = 1024 * 1024;
+
+/**
+ * The jobs. `ours` and `peer` are command lines; `peer.tool` is what it needs. `output` is a file that both write
+ * and that is removed before each run; `compare` says what must agree between the two before any time counts.
+ * Targets: `ratio` of wall times, `rssBytes` of ours, `wallMs` of ours, `userRatio` of user CPU.
+ */
+export function jobs({ node, cli, oclif, out }) {
+  const qcow = (...args) => [node, cli, ...args];
+  const image = (name) => `${name}.qcow2`;
+  const decode = (name, coroutines, targets) => ({
+    name: `decode ${name}`,
+    image: name,
+    ours: qcow("decode", image(name), out),
+    peer: ["qemu-img", "convert", "-f", "qcow2", "-W", "-m", `${coroutines}`, "-O", "raw", image(name), out],
+    output: out,
+    compare: "output",
+    targets,
+  });
+  const check = (name) => ({
+    name: `check ${name}`,
+    image: name,
+    ours: qcow("check", image(name)),
+    peer: ["qemu-img", "check", "-f", "qcow2", image(name)],
+    targets: { ratio: 0.5, rssBytes: 600 * MIB },
+  });
+  const map = (name, targets) => ({
+    name: `map ${name}`,
+    image: name,
+    ours: qcow("map", "--json", image(name)),
+    peer: ["qemu-img", "map", "-f", "qcow2", "--output=json", image(name)],
+    targets: { rssBytes: 600 * MIB, ...targets },
+  });
+  return [
+    decode("a", 8, { ratio: 1.15 }),
+    decode("b", 8, { ratio: 1.15 }),
+    decode("c", 16, { ratio: 0.75 }),
+    decode("d", 16, "zstdDecompress" in zlib ? { ratio: 1 } : {}),
+    check("f"),
+    check("f2"),
+    map("f", {}),
+    map("f2", { ratio: 0.4 }),
+    {
+      name: "sha a",
+      image: "a",
+      ours: qcow("sha", image("a")),
+      peer: shell(`nbdcopy -- [ qemu-nbd -r -f qcow2 ${image("a")} ] - | openssl sha1 | sed 's/.*= //'`),
+      tool: ["nbdcopy", "qemu-nbd", "openssl"],
+      compare: "stdout",
+      targets: { ratio: 0.75 },
+    },
+    {
+      name: "info small",
+      image: "small",
+      ours: times(INFO_RUNS, qcow("info", image("small"))),
+      peer: times(INFO_RUNS, [node, "--input-type=module", "-e", `await import(${JSON.stringify(oclif)})`]),
+      tool: [],
+      runs: INFO_RUNS,
+      targets: { wallMs: 100, userRatio: 2.2 },
+    },
+  ].map((job) => ({ tool: ["qemu-img"], runs: 1, ...job }));
+}
+
+const shell = (line) => ["bash", "-o", "pipefail", "-c", line];
+
+/** A command too short for one measurement, several times in a row. */
+const times = (count, [file, ...args]) => [
+  "bash",
+  "-c",
+  `for i in $(seq ${count}); do "$0" "$@" || exit; done`,
+  file,
+  ...args,
+];

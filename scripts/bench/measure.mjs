@@ -1,0 +1,68 @@
+// Owns measuring one job: a warm-up in which the answers are compared, then the timed pairs and their summary.
+import { closeSync, openSync } from "node:fs";
+import { readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { fileSha256 } from "../corpus/fingerprint.mjs";
+import { interleaved, spread, timedRun } from "./timing.mjs";
+
+/** Runs a job; without a peer only our own times are there. Rejects when a command fails or answers differ. */
+export async function measure(job, { folder, scratch, rounds, hasPeer }) {
+  const timed = (command) => () => timedRun(command, { cwd: folder, stdout: "ignore" });
+  const clean = () => (job.output === undefined ? undefined : rm(job.output, { force: true }));
+  await warmUp(job, { folder, scratch, hasPeer, clean });
+  const pairs = await interleaved(timed(job.ours), hasPeer ? timed(job.peer) : undefined, rounds, clean);
+  await clean();
+  return summary(job, pairs, hasPeer);
+}
+
+async function warmUp(job, { folder, scratch, hasPeer, clean }) {
+  await clean();
+  const ours = await answer(job, job.ours, { folder, scratch });
+  if (!hasPeer) return;
+  await clean();
+  const theirs = await answer(job, job.peer, { folder, scratch });
+  if (ours !== theirs) throw new Error(`the answers differ: ${ours} and ${theirs}`);
+}
+
+/** Runs a command once and says what it answered, as far as the job compares that. */
+async function answer(job, command, { folder, scratch }) {
+  const path = join(scratch, "stdout");
+  const stdout = job.compare === "stdout" ? openSync(path, "w") : "ignore";
+  await timedRun(command, { cwd: folder, stdout });
+  if (job.compare === "output") return fileSha256(job.output);
+  if (job.compare !== "stdout") return undefined;
+  closeSync(stdout);
+  return (await readFile(path, "utf8")).trim();
+}
+
+/** Medians per single run (a command may be repeated within one measurement), ratios pair by pair. */
+function summary(job, pairs, hasPeer) {
+  const side = (index) => {
+    const of = (pick) => spread(pairs.map((pair) => pick(pair[index])));
+    return {
+      wallS: scaled(
+        of((run) => run.wallS),
+        job.runs,
+      ),
+      userS: scaled(
+        of((run) => run.userS ?? Number.NaN),
+        job.runs,
+      ),
+      sysS: scaled(
+        of((run) => run.sysS ?? Number.NaN),
+        job.runs,
+      ),
+      peakRssBytes: of((run) => run.peakRssBytes).max,
+    };
+  };
+  const ratio = (pick) => spread(pairs.map(([ours, theirs]) => pick(ours) / pick(theirs)));
+  return {
+    name: job.name,
+    targets: job.targets,
+    rounds: pairs.length,
+    ours: side(0),
+    ...(hasPeer && { peer: side(1), ratio: ratio((run) => run.wallS), userRatio: ratio((run) => run.userS) }),
+  };
+}
+
+const scaled = ({ median, min, max }, runs) => ({ median: median / runs, min: min / runs, max: max / runs });
