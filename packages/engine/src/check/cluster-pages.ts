@@ -3,9 +3,9 @@
 
 import { EngineError } from "../engine-error.js";
 
-/** Clusters of one page. */
+/** Clusters of one page, and the shift from a cluster's index to its page. */
 export const PAGE_CLUSTERS = 8192;
-const PAGE_SHIFT = 13;
+export const PAGE_SHIFT = 13;
 const PAGE_MASK = PAGE_CLUSTERS - 1;
 
 /** Most clusters a file may have to be checked, as with QEMU. */

@@ -28,18 +28,20 @@ export function compareRefcounts(
   let highestCluster = -1;
   let used = 0;
   for (let number = 0; number < references.counts.pageCount; number++) {
-    const counted = references.counts.peekPage(number);
-    const kept = stored.pages.peekPage(number);
-    if (counted === undefined && kept === undefined) continue;
+    const counted = references.counts.peekPage(number) ?? NO_PAGE;
+    const refcounts = stored.pages.peekPage(number) ?? NO_PAGE;
+    if (counted === NO_PAGE && refcounts === NO_PAGE) continue;
     const base = number * PAGE_CLUSTERS;
-    const count = Math.min(PAGE_CLUSTERS, references.counts.size - base);
-    for (let at = 0; at < count; at++) {
-      const counts = (counted ?? NO_PAGE)[at] as number;
-      const refcount = (kept ?? NO_PAGE)[at] as number;
-      if (counts === 0 && (refcount === 0 || base + at >= references.clusterCount)) continue;
+    const length = Math.min(PAGE_CLUSTERS, references.counts.size - base);
+    for (let at = 0; at < length; at++) {
+      const count = counted[at] as number;
+      const refcount = refcounts[at] as number;
+      if (count === 0 && (refcount === 0 || base + at >= references.clusterCount)) continue;
       highestCluster = base + at;
-      if (counts !== 0) used++;
-      if (counts !== refcount) report(base + at, counts, refcount, refcountMax, references, stored, log);
+      if (count !== 0) used++;
+      if (count !== refcount) {
+        report(highestCluster, count, refcount, refcountMax, references, stored, log);
+      }
     }
   }
   return { highestCluster, used };

@@ -12,7 +12,9 @@ import {
   subclusterBitmapIsValid,
 } from "@qcow/format";
 import { clusterKind } from "../mapping/cluster-kind.js";
+import { isPlainEntry, plainEntryMask } from "../mapping/plain-entry.js";
 import type { FindingCode } from "./check-report.js";
+import { PAGE_CLUSTERS, PAGE_SHIFT } from "./cluster-pages.js";
 import type { FindingLog } from "./finding-log.js";
 import type { L2Use } from "./l2-tables.js";
 import { hex, type References } from "./references.js";
@@ -32,6 +34,8 @@ export interface ScanContext {
   readonly log: FindingLog;
   readonly tally: AllocationTally;
 }
+
+const NO_PAGE = new Uint32Array(PAGE_CLUSTERS);
 
 /** Scans the table at host offset `offset`, of which `view` holds the entries. */
 export function scanL2Table(view: DataView, offset: number, use: L2Use, context: ScanContext): void {
@@ -58,21 +62,71 @@ class L2Scan {
 
   run(view: DataView): void {
     const { geometry, tally } = this.#context;
-    const { l2EntrySize, extendedL2 } = geometry;
-    const end = view.byteLength - l2EntrySize;
-    for (let at = 0; at <= end; at += l2EntrySize) {
-      const high = view.getUint32(at);
-      const low = view.getUint32(at + 4);
-      if (extendedL2) this.#extendedEntry(at, high, low, view.getUint32(at + 12), view.getUint32(at + 8));
-      else if ((high | low) !== 0) this.#entry(at, high, low, 0, 0);
-    }
+    if (geometry.extendedL2) this.#runExtended(view);
+    else if (geometry.hasDataFile) this.#runStandard(view);
+    else this.#runPlain(view);
     tally.allocated += this.#allocated * this.#use.active;
     tally.fragmented += this.#fragmented * this.#use.active;
     tally.compressed += this.#compressed * this.#use.active;
   }
 
-  #extendedEntry(at: number, high: number, low: number, alloc: number, zero: number): void {
-    if ((high | low | alloc | zero) !== 0) this.#entry(at, high, low, alloc, zero);
+  // Plain entries are counted here, page by page; all others take the long way.
+  #runPlain(view: DataView): void {
+    const { geometry, references, stored } = this.#context;
+    const { clusterBits, clusterSize } = geometry;
+    const mask = plainEntryMask(geometry);
+    const highFactor = 2 ** (32 - clusterBits);
+    const { clusterCount } = references;
+    const { total, active } = this.#use;
+    let pageNumber = -1;
+    let counts: Uint32Array = NO_PAGE;
+    let refcounts: Uint16Array | Uint32Array = NO_PAGE;
+    for (let at = 0; at + 8 <= view.byteLength; at += 8) {
+      const high = view.getUint32(at);
+      const low = view.getUint32(at + 4);
+      if ((high | low) === 0) continue;
+      const index = (high & 0x00ff_ffff) * highFactor + (low >>> clusterBits);
+      if (!isPlainEntry(high, low, mask) || index >= clusterCount || index === 0) {
+        this.#entry(at, high, low, 0, 0);
+        continue;
+      }
+      const number = index >>> PAGE_SHIFT;
+      if (number !== pageNumber) {
+        pageNumber = number;
+        counts = references.counts.page(number);
+        refcounts = stored.pages.peekPage(number) ?? NO_PAGE;
+      }
+      const within = index & (PAGE_CLUSTERS - 1);
+      counts[within] = (counts[within] as number) + total;
+      const host = index * clusterSize;
+      this.#countAllocated(host, clusterSize);
+      const sole = refcounts[within] === 1;
+      if (sole !== l2EntryIsCopied(high) && active > 0) this.#checkCopied(at, high, low, index);
+    }
+  }
+
+  #runStandard(view: DataView): void {
+    for (let at = 0; at + 8 <= view.byteLength; at += 8) {
+      const high = view.getUint32(at);
+      const low = view.getUint32(at + 4);
+      if ((high | low) !== 0) this.#entry(at, high, low, 0, 0);
+    }
+  }
+
+  #runExtended(view: DataView): void {
+    for (let at = 0; at + 16 <= view.byteLength; at += 16) {
+      const high = view.getUint32(at);
+      const low = view.getUint32(at + 4);
+      const zero = view.getUint32(at + 8);
+      const alloc = view.getUint32(at + 12);
+      if ((high | low | alloc | zero) !== 0) this.#entry(at, high, low, alloc, zero);
+    }
+  }
+
+  #countAllocated(host: number, clusterSize: number): void {
+    this.#allocated++;
+    if (this.#nextContiguous !== 0 && host !== this.#nextContiguous) this.#fragmented++;
+    this.#nextContiguous = host + clusterSize;
   }
 
   #entry(at: number, high: number, low: number, alloc: number, zero: number): void {
@@ -96,9 +150,7 @@ class L2Scan {
     const host = l2EntryOffset(high, low);
     if (!subclusterBitmapIsValid(alloc, zero)) this.#report(at, "SUBCLUSTER_BITMAP_INVALID", high, low);
     if (host % clusterSize !== 0) this.#report(at, "UNALIGNED_OFFSET", high, low);
-    this.#allocated++;
-    if (this.#nextContiguous !== 0 && host !== this.#nextContiguous) this.#fragmented++;
-    this.#nextContiguous = host + clusterSize;
+    this.#countAllocated(host, clusterSize);
     if (geometry.hasDataFile) {
       if (!l2EntryIsCopied(high) && this.#use.active > 0) this.#reportCopied(at, high, low, 1);
       return;
