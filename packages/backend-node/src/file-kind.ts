@@ -3,12 +3,11 @@
 
 import { BackendError } from "@qcow/block";
 import type { FileStats } from "./file-system.js";
-import { onOneLine } from "./host-error.js";
 
 /** Throws `BACKEND_UNSUITABLE` unless `stats` is of a regular file or a block device. */
 export function checkKind(stats: FileStats, label: string): void {
   if (stats.isFile() || stats.isBlockDevice()) return;
-  const message = `cannot open ${onOneLine(label)}: ${kindOf(stats)}, neither a file nor a block device`;
+  const message = `cannot open ${label}: ${kindOf(stats)}, neither a file nor a block device`;
   throw new BackendError("BACKEND_UNSUITABLE", message, { label });
 }
 

@@ -40,17 +40,9 @@ export function hostError(
   place: HostErrorPlace = {},
 ): BackendError {
   const [code, reason] = KNOWN[cause.code ?? ""] ?? ["BACKEND_IO", cause.code ?? cause.message];
-  return new BackendError(code, `cannot ${action} ${onOneLine(label)}: ${onOneLine(reason)}`, {
+  return new BackendError(code, `cannot ${action} ${label}: ${reason}`, {
     label,
     cause,
     ...place,
-  });
-}
-
-/** `text` with control characters escaped: a path may come from an image, and a message is one line. */
-export function onOneLine(text: string): string {
-  return text.replace(/\p{Cc}/gu, (control) => {
-    const code = control.codePointAt(0) ?? 0;
-    return `\\x${code.toString(16).padStart(2, "0")}`;
   });
 }

@@ -58,7 +58,7 @@ export class NodeCompression implements CompressionBackend {
     const output =
       method === "deflate"
         ? await deflate(source, options?.level ?? DEFLATE.level)
-        : await (await this.#codec()).compress(source, options?.level ?? ZSTD_LEVEL);
+        : await this.#zstdFrame(source, options?.level ?? ZSTD_LEVEL);
     options?.signal?.throwIfAborted();
     // A copy: small results of node:zlib lie in a pool whose memory other buffers share.
     return new Uint8Array(output);
@@ -71,8 +71,18 @@ export class NodeCompression implements CompressionBackend {
     return codec.decompress(frame, length);
   }
 
+  async #zstdFrame(source: Uint8Array, level: number): Promise<Uint8Array> {
+    const codec = await this.#codec();
+    const frame = await codec.compress(source, level);
+    // This is about to be stored: what does not even look like a whole frame of this length must not be.
+    if (findZstdFrame(frame, source.length).length === frame.length) return frame;
+    throw new BackendError("BACKEND_IO", "zstd: the encoder made more than one frame");
+  }
+
   #codec(): Promise<ZstdCodec> {
-    this.#zstd ??= this.#loadZstd();
+    this.#zstd ??= this.#loadZstd().catch((cause: unknown) => {
+      throw new BackendError("BACKEND_UNSUPPORTED", "zstd: cannot be loaded on this host", { cause });
+    });
     return this.#zstd;
   }
 }

@@ -10,7 +10,7 @@ import {
 } from "@qcow/block";
 import { deviceSize } from "./device-size.js";
 import type { FileStats, FileSystem, HostError } from "./file-system.js";
-import { hostError, onOneLine } from "./host-error.js";
+import { hostError } from "./host-error.js";
 import { type Descriptor, readFully, writeFully } from "./positional-io.js";
 
 /** An open descriptor, and what was found out about it. */
@@ -135,7 +135,7 @@ async function sizeOf(file: OpenedFile): Promise<number> {
 async function checkDeviceSize(file: OpenedFile, size: number): Promise<void> {
   const present = await sizeOf(file);
   if (size === present) return;
-  const message = `cannot resize ${onOneLine(file.label)}: a block device of ${present} bytes`;
+  const message = `cannot resize ${file.label}: a block device of ${present} bytes`;
   throw new BackendError("BACKEND_UNSUPPORTED", message, { label: file.label });
 }
 
@@ -151,5 +151,5 @@ function settled(
 }
 
 function closedError(label: string): BackendError {
-  return new BackendError("BACKEND_CLOSED", `${onOneLine(label)}: used after close`, { label });
+  return new BackendError("BACKEND_CLOSED", `${label}: used after close`, { label });
 }

@@ -3,7 +3,7 @@
 
 import { BackendError } from "@qcow/block";
 import type { FileSystem, HostError } from "./file-system.js";
-import { hostError, onOneLine } from "./host-error.js";
+import { hostError } from "./host-error.js";
 
 /** The most one system call is given: Linux stops just below 2 GiB, and cancelling waits for one call. */
 const CHUNK_BYTES_MAX = 64 * 1024 * 1024;
@@ -75,6 +75,6 @@ function chunk(remaining: number): number {
 
 function shortRead(label: string, offset: number, length: number, done: number): BackendError {
   const reason = done > 0 ? `the file ends at ${offset + done}` : "the file ends before that";
-  const message = `cannot read ${length} bytes at ${offset} of ${onOneLine(label)}: ${reason}`;
+  const message = `cannot read ${length} bytes at ${offset} of ${label}: ${reason}`;
   return new BackendError("BACKEND_SHORT_READ", message, { label, offset, length });
 }

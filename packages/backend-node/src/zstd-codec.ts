@@ -52,15 +52,32 @@ export function nativeZstd(zlib: ZlibWithZstd): ZstdCodec {
   };
 }
 
-/** zstd in WebAssembly, on the calling thread. */
-export async function wasmZstd(): Promise<ZstdCodec> {
+let wasmCodec: Promise<ZstdCodec> | undefined;
+
+/** zstd in WebAssembly, on the calling thread; one instance for the process. */
+export function wasmZstd(): Promise<ZstdCodec> {
+  wasmCodec ??= loadWasm();
+  return wasmCodec;
+}
+
+async function loadWasm(): Promise<ZstdCodec> {
   const wasm = await import("@bokuweb/zstd-wasm");
-  await wasm.init();
+  // Initialised a second time, the library mixes the memories of its two instances and returns garbage.
+  if (!isInitialised(wasm)) await wasm.init();
   return {
     // For a frame without a content size the "default heap" is all the room that its output gets.
     decompress: async (frame, length) => wasm.decompress(frame, { defaultHeapSize: length }),
     compress: async (source, level) => wasm.compress(source, level),
   };
+}
+
+/** Another copy of this package, or another user of the library, may have done it; there is no other way to ask. */
+function isInitialised(wasm: typeof import("@bokuweb/zstd-wasm")): boolean {
+  try {
+    return wasm.compress(new Uint8Array(1)).length > 0;
+  } catch {
+    return false;
+  }
 }
 
 /**
