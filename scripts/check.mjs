@@ -11,13 +11,14 @@ const script = (name) => join(root, "scripts", `${name}.mjs`);
 const archive = (name) => join(root, "..", "shared", "corpus", `${name}.tar.zst`);
 
 const biome = tool("@biomejs", "biome", "bin", "biome");
+const biomeColours = process.stdout.isTTY ? [] : ["--colors=off"];
 const knip = tool("knip", "bin", "knip.js");
 
 /** In order: a step's name, what it does (resolving with an exit code), and where its data must be, if anywhere. */
 const steps = [
   { name: "build", act: () => build().then(() => 0) },
   { name: "types", act: () => turbo("typecheck", ["--output-logs=errors-only"]).then(({ code }) => code) },
-  { name: "lint", act: () => node(biome, "ci", "--error-on-warnings", ".") },
+  { name: "lint", act: () => node(biome, "check", "--error-on-warnings", ...biomeColours, ".") },
   { name: "layering", act: () => node(script("layering")) },
   { name: "tree", act: () => node(script("tree")) },
   { name: "unused", act: () => node(knip, "--no-progress", "--no-config-hints") },

@@ -18,15 +18,15 @@ function say(text) {
 /** Counts of one package's run; `missing` when it left no results. */
 function readResults({ folder, path }) {
   if (!existsSync(resultsOf(path))) return { folder, missing: true, passed: 0, failed: 0, skipped: [] };
-  const tests = JSON.parse(readFileSync(resultsOf(path), "utf8")).testResults.flatMap(
-    (file) => file.assertionResults,
-  );
+  const files = JSON.parse(readFileSync(resultsOf(path), "utf8")).testResults;
+  const tests = files.flatMap((file) => file.assertionResults);
+  const unloadable = files.filter((file) => file.status === "failed" && file.assertionResults.length === 0);
   const withStatus = (...wanted) => tests.filter(({ status }) => wanted.includes(status));
   return {
     folder,
     missing: false,
     passed: withStatus("passed").length,
-    failed: withStatus("failed").length,
+    failed: withStatus("failed").length + unloadable.length,
     skipped: withStatus("skipped", "pending", "todo", "disabled").map(({ fullName }) => fullName),
   };
 }

@@ -33,6 +33,7 @@ export function toolEnvironment(extra = {}) {
     ...extra,
   };
   for (const name of ["npm_config_call", "npm_config_package", "npm_config_recursive"]) delete env[name];
+  if (!process.stdout.isTTY) env.NO_COLOR = "1";
   env.PATH = [join(root, "node_modules", ".bin"), process.env.PATH ?? ""].join(delimiter);
   return env;
 }
