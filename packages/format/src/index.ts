@@ -1,5 +1,5 @@
 // The public face of @qcow/format: the codec of every structure of a qcow2 image.
-// Readers, writers and file positions are internal; whoever needs I/O wants @qcow/engine.
+// No I/O here: whoever wants to open an image wants @qcow/engine.
 
 export * from "./backing-file-name.js";
 export * from "./bitmap-directory.js";
