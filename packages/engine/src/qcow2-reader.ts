@@ -12,7 +12,7 @@ import { mapExtents } from "./mapping/map-extents.js";
 import { seekExtent } from "./mapping/seek.js";
 import type { Observer } from "./observer.js";
 import type { OpenOptions } from "./open-options.js";
-import { type ChunkOptions, readChunks } from "./read/chunks.js";
+import { CHUNK_BYTES_DEFAULT, type ChunkOptions, readChunks } from "./read/chunks.js";
 import { executeRead, type ReadContext } from "./read/execute-read.js";
 import { planRead } from "./read/plan-read.js";
 import { readableStream } from "./read/readable-stream.js";
@@ -130,7 +130,11 @@ export class Qcow2Reader implements AsyncDisposable {
   /** The disk's bytes in order, read ahead; a chunk is valid until the next one is asked for. */
   chunks(range: GuestRange = {}, options: ChunkOptions = {}): AsyncGenerator<Uint8Array, void, void> {
     const end = this.#rangeEnd(range);
-    return readChunks((offset, target, io) => this.read(offset, target, io), range.offset ?? 0, end, options);
+    // A compressed cluster that two chunks share would be decompressed twice.
+    const clusterSize = Math.max(...this.#chain.layers.map((layer) => layer.clusterSize));
+    const chunkBytes = options.chunkBytes ?? Math.max(CHUNK_BYTES_DEFAULT, clusterSize);
+    const read = (offset: number, target: Uint8Array, io: IoOptions) => this.read(offset, target, io);
+    return readChunks(read, range.offset ?? 0, end, { ...options, chunkBytes });
   }
 
   /** The disk's bytes as a web stream. */

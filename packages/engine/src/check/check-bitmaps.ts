@@ -11,6 +11,7 @@ import {
 import type { ImageHead } from "../read-head.js";
 import { readBitmapDirectory, readBitmapTable, validBitmapsExtension } from "../tables/read-bitmaps.js";
 import type { FindingLog } from "./finding-log.js";
+import { hostOffset } from "./host-offset.js";
 import type { References } from "./references.js";
 
 /** Counts what the bitmaps reference. A directory that cannot be decoded is a finding. */
@@ -23,14 +24,18 @@ export async function checkBitmaps(
 ): Promise<void> {
   const extension = validBitmapsExtension(head);
   if (extension === undefined) return;
-  references.add(Number(extension.directoryOffset), Number(extension.directorySize), "the bitmap directory");
+  references.add(
+    hostOffset(extension.directoryOffset),
+    hostOffset(extension.directorySize),
+    "the bitmap directory",
+  );
   try {
     for (const bitmap of await readBitmapDirectory(backend, head, options)) {
       await checkBitmap(backend, head, bitmap, references, log, options);
     }
   } catch (error) {
     if (!isFormatError(error)) throw error;
-    log.corruption("BITMAP_INVALID", () => `ERROR ${error.message}`, Number(extension.directoryOffset));
+    log.corruption("BITMAP_INVALID", () => `ERROR ${error.message}`, hostOffset(extension.directoryOffset));
   }
 }
 
@@ -44,7 +49,7 @@ async function checkBitmap(
 ): Promise<void> {
   const { clusterSize } = head.geometry;
   const name = `bitmap ${printable(bitmap.name)}`;
-  references.add(Number(bitmap.tableOffset), bitmap.tableSize * 8, `the table of ${name}`);
+  references.add(hostOffset(bitmap.tableOffset), bitmap.tableSize * 8, `the table of ${name}`);
   const table = await readBitmapTable(backend, bitmap, head.fileSize, options);
   for (let at = 0; at + 8 <= table.byteLength; at += 8) {
     const high = table.getUint32(at);
@@ -52,7 +57,7 @@ async function checkBitmap(
     const offset = bitmapTableEntryOffset(high, low);
     if (bitmapTableEntryHasReservedBits(high, low) || offset % clusterSize !== 0) {
       const message = () => `ERROR entry ${at / 8} of the table of ${name} makes no sense`;
-      log.corruption("BITMAP_INVALID", message, Number(bitmap.tableOffset) + at);
+      log.corruption("BITMAP_INVALID", message, hostOffset(bitmap.tableOffset) + at);
     } else if (offset !== 0) references.add(offset, clusterSize, `data of ${name}`);
   }
 }

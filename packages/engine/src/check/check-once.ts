@@ -13,6 +13,7 @@ import { checkSnapshots } from "./check-snapshots.js";
 import { CLUSTERS_MAX, PageBudget } from "./cluster-pages.js";
 import { compareRefcounts } from "./compare-refcounts.js";
 import type { FindingLog } from "./finding-log.js";
+import { hostOffset } from "./host-offset.js";
 import { L2Tables } from "./l2-tables.js";
 import { References } from "./references.js";
 import type { ScanContext } from "./scan-l2-table.js";
@@ -84,7 +85,7 @@ async function countActiveL1(
 function countEncryptionHeader(head: ImageHead, references: References): void {
   const extension = findExtension(head.extensions, "crypto");
   if (extension === undefined) return;
-  references.add(Number(extension.offset), Number(extension.length), "the encryption header");
+  references.add(hostOffset(extension.offset), hostOffset(extension.length), "the encryption header");
 }
 
 function tooLarge(head: ImageHead): EngineError {

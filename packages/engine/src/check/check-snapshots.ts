@@ -6,6 +6,7 @@ import type { ImageHead } from "../read-head.js";
 import { type L1Location, readL1Table } from "../tables/l1-table.js";
 import { readSnapshotTable, type SnapshotTable } from "../tables/read-snapshot-table.js";
 import type { FindingLog } from "./finding-log.js";
+import { hostOffset } from "./host-offset.js";
 import type { L2Tables } from "./l2-tables.js";
 import type { References } from "./references.js";
 
@@ -38,7 +39,7 @@ export async function checkSnapshots(check: SnapshotCheck): Promise<void> {
     const l1Table = await readL1Table(check.backend, l1, head.fileSize, check.options);
     check.tables.addL1(l1Table, owner, false, times);
   }
-  references.add(Number(head.header.snapshotsOffset), table.length, "the snapshot table");
+  references.add(hostOffset(head.header.snapshotsOffset), table.length, "the snapshot table");
 }
 
 async function readTable(check: SnapshotCheck): Promise<SnapshotTable | undefined> {
@@ -50,7 +51,7 @@ async function readTable(check: SnapshotCheck): Promise<SnapshotTable | undefine
     log.corruption(
       "SNAPSHOT_TABLE_INVALID",
       () => `ERROR ${error.message}`,
-      Number(head.header.snapshotsOffset),
+      hostOffset(head.header.snapshotsOffset),
     );
     return undefined;
   }
@@ -82,7 +83,7 @@ function selectL1Tables(snapshots: readonly Snapshot[], check: SnapshotCheck): I
       report(error.message);
       return;
     }
-    const l1 = { offset: Number(snapshot.l1TableOffset), size: snapshot.l1Size };
+    const l1 = { offset: hostOffset(snapshot.l1TableOffset), size: snapshot.l1Size };
     const key = `${l1.offset} ${l1.size}`;
     const same = selected.get(key);
     if (same !== undefined) {

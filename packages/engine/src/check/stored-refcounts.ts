@@ -12,6 +12,7 @@ import type { ImageHead } from "../read-head.js";
 import { readAvailable } from "../tables/read-available.js";
 import { ClusterPages, PAGE_CLUSTERS, type PageBudget } from "./cluster-pages.js";
 import type { FindingLog } from "./finding-log.js";
+import { hostOffset } from "./host-offset.js";
 import { inFlight } from "./in-flight.js";
 import { hex, type References } from "./references.js";
 
@@ -115,7 +116,7 @@ export class StoredRefcounts {
   count(references: References, log: FindingLog): void {
     const { header, geometry } = this.#head;
     const tableBytes = header.refcountTableClusters * geometry.clusterSize;
-    references.add(Number(header.refcountTableOffset), tableBytes, "the refcount table");
+    references.add(hostOffset(header.refcountTableOffset), tableBytes, "the refcount table");
     for (let index = 0; index < this.#entryCount; index++) this.#countBlock(index, references, log);
   }
 

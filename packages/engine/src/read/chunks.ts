@@ -3,7 +3,7 @@
 
 import type { IoOptions } from "@qcow/block";
 
-/** Bytes of a chunk unless the caller says otherwise. */
+/** Bytes of a chunk unless the caller says otherwise, or clusters are larger. */
 export const CHUNK_BYTES_DEFAULT = 1024 * 1024;
 
 /** Chunks that are read at once unless the caller says otherwise. */

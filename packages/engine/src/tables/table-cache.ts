@@ -39,6 +39,7 @@ export class TableCache {
     if (table === undefined) return undefined;
     this.#tables.delete(offset);
     this.#tables.set(offset, table);
+    this.#observer?.cacheLookup?.({ hit: true });
     return table;
   }
 
@@ -46,8 +47,9 @@ export class TableCache {
   async get(offset: number, options: IoOptions = {}): Promise<DataView> {
     options.signal?.throwIfAborted();
     const cached = this.peek(offset);
-    this.#observer?.cacheLookup?.({ hit: cached !== undefined });
-    return cached ?? (await this.#load(offset));
+    if (cached !== undefined) return cached;
+    this.#observer?.cacheLookup?.({ hit: false });
+    return await this.#load(offset);
   }
 
   /** Starts to read a table that will be asked for soon; a failure shows when it is. */
