@@ -90,6 +90,7 @@ try {
   if (unexpected.length > 0)
     say(`\nQCOW_REQUIRE_TOOLS=1, yet ${unexpected.length} tests were skipped: that is a failure.`);
   process.exitCode = packages.code || scripts.code || (unexpected.length > 0 ? 1 : 0);
+  say(process.exitCode === 0 ? "\nAll tests passed." : "\nThere are FAILURES; see above.");
 } catch (error) {
   process.stderr.write(`qcow: ${error.message}\n`);
   process.exitCode = 1;
