@@ -6,8 +6,9 @@ import type { IoOptions } from "./io-options.js";
 /**
  * Bytes that can be read at any offset.
  *
- * Offsets and lengths are bytes, safe integers, not negative. Operations may run concurrently.
- * Failures are `BackendError`; cancelling rejects with the signal's reason.
+ * Offsets and lengths are bytes, safe integers, not negative. Operations may run concurrently; a buffer belongs to
+ * the operation until that settles, and to the caller after. Failures are `BackendError`; cancelling rejects with the
+ * signal's reason.
  */
 export interface ReadableBlockBackend extends AsyncDisposable {
   /** What messages call this backend: a path, a URL, a name. */
@@ -16,7 +17,7 @@ export interface ReadableBlockBackend extends AsyncDisposable {
   readonly identity?: string | undefined;
   /** Current length in bytes. Asked anew each time: another process may be growing the file. */
   size(options?: IoOptions): Promise<number>;
-  /** Fills all of `target` with the bytes from `offset` on, or rejects (`BACKEND_SHORT_READ` past the end). */
+  /** Fills all of `target` with the bytes from `offset` on, or rejects (`BACKEND_SHORT_READ` past the end). An empty target is filled anywhere. */
   read(offset: number, target: Uint8Array, options?: IoOptions): Promise<void>;
   /** Releases what the backend holds. Later operations reject with `BACKEND_CLOSED`; closing again does nothing. */
   close(): Promise<void>;
@@ -24,12 +25,18 @@ export interface ReadableBlockBackend extends AsyncDisposable {
 
 /** Bytes that can also be changed. */
 export interface BlockBackend extends ReadableBlockBackend {
-  /** Writes all of `source` at `offset`, growing the backend when it ends past the current length. Durable only after `flush`. */
+  /**
+   * Writes all of `source` at `offset`, growing the backend when it ends past the current length; a gap reads as
+   * zero, an empty source changes nothing. Durable only after `flush`.
+   */
   write(offset: number, source: Uint8Array, options?: IoOptions): Promise<void>;
   /** Sets the length; bytes that appear read as zero. */
   resize(size: number, options?: IoOptions): Promise<void>;
   /** Resolves once everything written before the call is durable. */
   flush(options?: IoOptions): Promise<void>;
-  /** Gives the range back to the host, after which it reads as zero. Present only where the host can. */
+  /**
+   * Gives the range back to the host, after which it reads as zero; what lies past the end is ignored, and the
+   * length stays. Present only where the host can.
+   */
   discard?(offset: number, length: number, options?: IoOptions): Promise<void>;
 }
