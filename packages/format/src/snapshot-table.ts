@@ -61,14 +61,7 @@ export function decodeSnapshotTable(
   bytes: Uint8Array,
   count: number,
 ): { snapshots: Snapshot[]; length: number } {
-  if (count > SNAPSHOTS_MAX) {
-    const place = { structure: "snapshot table", field: "nb_snapshots" };
-    throw new FormatError(
-      "QCOW2_LIMIT_EXCEEDED",
-      `${count} entries, at most ${SNAPSHOTS_MAX} are allowed`,
-      place,
-    );
-  }
+  checkCount(count);
   const snapshots: Snapshot[] = [];
   let offset = 0;
   for (let index = 0; index < count; index++) {
@@ -102,6 +95,16 @@ export function decodeSnapshotEntry(bytes: Uint8Array, offset: number, index: nu
   checkTableSize(offset + needs, index);
   if (reader.length < needs) return { needs };
   return { snapshot: decodeFields(reader, extraBytes), nextOffset: offset + padTo8(needs) };
+}
+
+function checkCount(count: number): void {
+  if (count <= SNAPSHOTS_MAX) return;
+  const place = { structure: "snapshot table", field: "nb_snapshots" };
+  throw new FormatError(
+    "QCOW2_LIMIT_EXCEEDED",
+    `${count} entries, at most ${SNAPSHOTS_MAX} are allowed`,
+    place,
+  );
 }
 
 function decodeFields(reader: ByteReader, extraBytes: number): Snapshot {
@@ -171,6 +174,7 @@ export function checkSnapshotL1(snapshot: Snapshot, clusterSize: number, index: 
  * decoding.
  */
 export function encodeSnapshotTable(snapshots: readonly Snapshot[]): Uint8Array {
+  checkCount(snapshots.length);
   const entries = snapshots.map((snapshot, index) => encodeSnapshotEntry(snapshot, index));
   const writer = new ByteWriter(
     entries.reduce((sum, entry) => sum + entry.length, 0),

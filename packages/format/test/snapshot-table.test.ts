@@ -202,6 +202,16 @@ describe("encodeSnapshotTable", () => {
     expectFormatError(() => encodeSnapshotTable([snapshotWith(changes)]), expected);
   });
 
+  it("refuses more than 65536 snapshots", () => {
+    const snapshots = new Array<Snapshot>(65537).fill(snapshotWith());
+    const expected = {
+      code: "QCOW2_LIMIT_EXCEEDED",
+      structure: "snapshot table",
+      field: "nb_snapshots",
+    } as const;
+    expectFormatError(() => encodeSnapshotTable(snapshots), expected);
+  });
+
   it("refuses extra data of more than 1024 bytes", () => {
     const place = { structure: "snapshot table entry 0", field: "extra_data_size" };
     const snapshot = snapshotWith({ extraData: new Uint8Array(1025) });
