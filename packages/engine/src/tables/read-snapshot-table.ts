@@ -22,6 +22,9 @@ export async function readSnapshotTable(
 ): Promise<SnapshotTable> {
   const place = { structure: "header", field: "snapshots_offset", offset: 64 };
   const base = header.nbSnapshots === 0 ? 0 : toSafeNumber(header.snapshotsOffset, place);
+  // A file may end within its last cluster, whose rest reads as zero.
+  const clusterSize = 2 ** header.clusterBits;
+  const paddedSize = Math.ceil(fileSize / clusterSize) * clusterSize;
   const snapshots: Snapshot[] = [];
   let piece: Uint8Array = new Uint8Array(0);
   let pieceStart = 0;
@@ -30,16 +33,23 @@ export async function readSnapshotTable(
     const index = snapshots.length;
     const entry = decodeSnapshotEntry(piece, length - pieceStart, index);
     if ("needs" in entry) {
-      if (base + length + entry.needs > fileSize) throw cutShort(index, entry.needs);
+      if (base + length + entry.needs > paddedSize) throw cutShort(index, entry.needs);
       pieceStart = length;
       const wanted = Math.max(entry.needs, PIECE_BYTES);
-      piece = await readAvailable(backend, base + pieceStart, wanted, fileSize, options);
+      const bytes = await readAvailable(backend, base + pieceStart, wanted, fileSize, options);
+      piece = bytes.byteLength >= entry.needs ? bytes : padTo(bytes, entry.needs);
     } else {
       snapshots.push(entry.snapshot);
       length = pieceStart + entry.nextOffset;
     }
   }
   return { snapshots, length };
+}
+
+function padTo(bytes: Uint8Array, length: number): Uint8Array {
+  const padded = new Uint8Array(length);
+  padded.set(bytes);
+  return padded;
 }
 
 function cutShort(index: number, needs: number): FormatError {
