@@ -30,6 +30,8 @@ export function toolEnvironment(extra = {}) {
     TURBO_TELEMETRY_DISABLED: "1",
     TURBO_NO_UPDATE_NOTIFIER: "1",
     OCLIF_SKIP_NEW_VERSION_CHECK: "1",
+    // Part of what a build depends on: it leaves code compiled for one version of Node.
+    QCOW_NODE_VERSION: process.version,
     ...extra,
   };
   for (const name of ["npm_config_call", "npm_config_package", "npm_config_recursive"]) delete env[name];
