@@ -28,9 +28,6 @@ function compressed(type) {
   return ["-c", "-o", `compression_type=${type}`];
 }
 
-/** The letters of all images. */
-export const imageNames = Object.keys(RECIPES);
-
 /** Makes those of the named images that `folder` lacks. Returns the names of those that could not be made. */
 export async function ensureImages(folder, names, scale, say) {
   await mkdir(folder, { recursive: true });
