@@ -107,19 +107,33 @@ function interrupted(): ErrorReport {
 }
 
 function usage(error: Error): ErrorReport {
-  const [first, ...rest] = error.message
-    .replace(/\n?See more help with --help\s*$/, "")
-    .split("\n")
-    .filter((line) => line.trim() !== "");
-  const detail = rest.map((line) => line.trim().replace(/\s+/g, " ")).join("; ");
-  const message = detail === "" ? `${first ?? "wrong usage"}` : `${first} ${detail}`;
   return {
     code: "CLI_USAGE",
-    message: oneLine(lowerFirst(message)),
+    message: oneLine(usageMessage(error)),
     hint: isCommandError(error) && error.hint !== undefined ? error.hint : "See more help with --help.",
     exitCode: ExitCode.usage,
     where: {},
   };
+}
+
+/** oclif lays its messages out over several lines, with a pointer to the help that is our hint. */
+function usageMessage(error: Error): string {
+  const missing = missingArguments(error) ?? missingArguments(error.cause);
+  if (missing !== undefined) return `missing argument: ${missing.join(", ")}`;
+  const [first = "wrong usage", ...rest] = error.message
+    .replace(/\n?See more help with --help\s*$/, "")
+    .split("\n")
+    .map((line) => line.trim().replace(/\s+/g, " "))
+    .filter((line) => line !== "");
+  const heading = rest.length === 0 || first.endsWith(":") ? first : `${first}:`;
+  return lowerFirst([heading, rest.join("; ")].join(" ").trim());
+}
+
+/** The names of the arguments that oclif's parser misses; undefined when the error is another. */
+function missingArguments(error: unknown): string[] | undefined {
+  if (!(error instanceof Error) || !/^Missing [0-9]+ required arg/.test(error.message)) return undefined;
+  const { args } = error as { args?: readonly { readonly name: string }[] };
+  return args?.map(({ name }) => name.toUpperCase());
 }
 
 function failure(error: Error): ErrorReport {

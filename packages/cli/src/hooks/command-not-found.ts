@@ -6,9 +6,11 @@ import { CommandError } from "@qcow/cli-kit";
 import { nearest } from "../nearest.js";
 
 const hook: Hook.CommandNotFound = async ({ config, id }) => {
-  const name = id.replaceAll(":", config.topicSeparator);
+  // oclif joins all words with colons; unless the first is a topic, it alone was meant as the command.
+  const [first = id] = id.split(":");
+  const name = (config.findTopic(first) ? id : first).replaceAll(":", config.topicSeparator);
   const known = config.commands.filter((command) => !command.hidden).map((command) => command.id);
-  const suggestion = nearest(id, known)?.replaceAll(":", config.topicSeparator);
+  const suggestion = nearest(name, known)?.replaceAll(":", config.topicSeparator);
   throw new CommandError("CLI_USAGE", `${name} is no command of ${config.bin}`, {
     hint:
       suggestion === undefined

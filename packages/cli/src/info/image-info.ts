@@ -60,13 +60,16 @@ export interface FileFacts {
   readonly allocated: number | undefined;
 }
 
+/** A guest sees whole sectors: QEMU leaves out a last incomplete one of a qcow2 disk, and fills that of a raw file. */
+const SECTOR_BYTES = 512;
+
 /** Describes a qcow2 image. */
 export function imageInfo(metadata: ImageMetadata, { filename, allocated }: FileFacts): ImageInfo {
   const { header, geometry, snapshots } = metadata;
   return {
     filename,
     format: "qcow2",
-    "virtual-size": geometry.virtualSize,
+    "virtual-size": geometry.virtualSize - (geometry.virtualSize % SECTOR_BYTES),
     ...(allocated === undefined ? {} : { "actual-size": allocated }),
     ...(metadata.encryption === undefined ? {} : { encrypted: true as const }),
     "cluster-size": geometry.clusterSize,
@@ -82,7 +85,7 @@ export function rawInfo(size: number, { filename, allocated }: FileFacts): Image
   return {
     filename,
     format: "raw",
-    "virtual-size": size,
+    "virtual-size": Math.ceil(size / SECTOR_BYTES) * SECTOR_BYTES,
     ...(allocated === undefined ? {} : { "actual-size": allocated }),
     "dirty-flag": false,
   };

@@ -1,0 +1,40 @@
+// Makes dist/direct.cjs, the bundle for the short way (src/direct.ts), out of what tsc made. Owns how
+// packages are bundled; code-cache.cjs adds the compiled code.
+
+import { build } from "esbuild";
+import { lazyRequires } from "./lazy-requires.mjs";
+
+// Found from the package that depends on it: strict package managers hide it from this one. It cannot be
+// bundled, because it reads a .wasm file from beside itself.
+const wasmZstd = {
+  name: "wasm-zstd",
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^@bokuweb\/zstd-wasm$/ }, ({ path }) => ({ path, namespace: "wasm-zstd" }));
+    onLoad({ filter: /.*/, namespace: "wasm-zstd" }, ({ path }) => ({
+      contents: `const { createRequire } = require("node:module");
+        const from = (file, name) => createRequire(file).resolve(name);
+        const backend = from(from(__filename, "@qcow/cli-kit"), "@qcow/backend-node");
+        module.exports = createRequire(backend)(${JSON.stringify(path)});`,
+      loader: "js",
+    }));
+  },
+};
+
+export async function makeBundle(root) {
+  await build({
+    absWorkingDir: root,
+    entryPoints: ["dist/direct.js"],
+    outfile: "dist/direct.cjs",
+    bundle: true,
+    platform: "node",
+    format: "cjs",
+    target: "node20.19",
+    minify: true,
+    // The bundle is compiled as a vm.Script, where import() does not work.
+    supported: { "dynamic-import": false },
+    // oclif's own ways to load TypeScript sources and globs: never reached from a command.
+    external: ["typescript", "tsx", "ts-node"],
+    plugins: [lazyRequires(/@oclif[\\/]core[\\/]lib[\\/].*\.js$/), wasmZstd],
+    logLevel: "warning",
+  });
+}

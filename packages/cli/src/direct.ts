@@ -1,0 +1,55 @@
+// The short way to one of qcow's own commands: no plugins are looked for, no manifest is read. Owns the
+// list of commands and the configuration that they get. Bundled with everything it imports into
+// dist/direct.cjs, because start-up is mostly the loading of many small files; bin/run.js tells when
+// this way may be taken. The commands are the same classes that main.ts reaches through oclif.
+
+import { arch, homedir, platform } from "node:os";
+import { Config } from "@oclif/core/config";
+
+type CommandModule = {
+  readonly default: { runLoaded(argv: string[], config: Config): Promise<unknown> };
+};
+
+export const COMMANDS: Readonly<Record<string, () => Promise<CommandModule>>> = {
+  check: () => import("./commands/check.js"),
+  decode: () => import("./commands/decode.js"),
+  info: () => import("./commands/info.js"),
+  map: () => import("./commands/map.js"),
+  mapped: () => import("./commands/mapped.js"),
+  read: () => import("./commands/read.js"),
+  sha: () => import("./commands/sha.js"),
+};
+
+/** What package.json says about the program. */
+export interface ProgramFacts {
+  readonly root: string;
+  readonly name: string;
+  readonly version: string;
+}
+
+/** Runs the command `name`; sets `process.exitCode`. */
+export async function runDirect(name: string, argv: string[], program: ProgramFacts): Promise<void> {
+  const load = COMMANDS[name];
+  if (load === undefined) throw new TypeError(`no direct command: ${name}`);
+  const { default: command } = await load();
+  await command.runLoaded(argv, directConfig(program));
+}
+
+/** A configuration as oclif would load it, less what only plugins, help and updates use. */
+function directConfig({ root, name, version }: ProgramFacts): Config {
+  const config = new Config({ root });
+  const pjson = { name, version, oclif: {} };
+  return Object.assign(config, {
+    arch: arch(),
+    bin: name,
+    home: homedir(),
+    name,
+    pjson,
+    platform: platform(),
+    root,
+    rootPlugin: { name, root, pjson, hooks: {} },
+    userAgent: `${name}/${version} ${platform()}-${arch()} node-${process.version}`,
+    version,
+    windows: platform() === "win32",
+  });
+}
