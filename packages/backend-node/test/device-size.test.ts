@@ -112,7 +112,7 @@ function loopDevice(): string | undefined {
 
 const device = loopDevice();
 
-describe.skipIf(device === undefined)("a real block device", () => {
+describe.skipIf(device === undefined)("a real block device (needs loop devices)", () => {
   it("is read, written, measured both ways, and ends where it ends", async () => {
     const fs = fsWith({ readFile: (_path, _encoding, callback) => callback(hostErrorOf("ENOENT"), "") });
     for (const options of [{}, { fs }]) {
