@@ -4,6 +4,7 @@ import { LIMITS } from "./limited-run.mjs";
 
 /** The first line of stderr of a command that failed: what happened and its code. */
 export const ERROR_LINE = /^qcow: .+ \([A-Z0-9_]+\)$/;
+const CODED_LINE = / \([A-Z0-9_]+\)$/;
 
 const MOST_STDERR_LINES = 5;
 const LEAST_STREAM_BYTES_PER_SECOND = 16 * 1024 * 1024;
@@ -40,11 +41,11 @@ function badEnding(command, run) {
   return run.exit === 1 ? unclearError(command, run) : [];
 }
 
-/** A check may print its findings before it gives up; the others say nothing before the error. */
+/** A check that gives up has said in its findings why, each with its code; the others say one thing only. */
 function unclearError(command, run) {
   const lines = run.stderr.toString().split("\n").slice(0, -1);
   const clear =
-    command === "check" ? lines.some((line) => ERROR_LINE.test(line)) : ERROR_LINE.test(lines[0] ?? "");
+    command === "check" ? lines.some((line) => CODED_LINE.test(line)) : ERROR_LINE.test(lines[0] ?? "");
   if (!clear) return [`no clear error line, stderr begins ${JSON.stringify((lines[0] ?? "").slice(0, 200))}`];
   if (command !== "check" && lines.length > MOST_STDERR_LINES) return [`${lines.length} lines of stderr`];
   return [];
