@@ -29,6 +29,10 @@ function contentFindings(files) {
     if (/tsbuildinfo|(^|\/)test\/|\.test\.|\.env|\.tgz$/.test(name))
       findings.push(`${name} does not belong in it`);
   }
+  // Code of other packages travels with their licence texts.
+  if (files.has("dist/direct.cjs") && !files.get("dist/direct.notices.txt")?.includes("@oclif/core")) {
+    findings.push("a bundle without the licences of what is in it");
+  }
   const manifest = files.get("package.json") ?? "";
   if (manifest.includes("workspace:")) findings.push("its manifest still says workspace:");
   for (const key of ["description", "license", "engines", "keywords"]) {

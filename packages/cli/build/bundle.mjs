@@ -3,6 +3,7 @@
 
 import { build } from "esbuild";
 import { lazyRequires } from "./lazy-requires.mjs";
+import { writeNotices } from "./notices.mjs";
 
 // Found from the package that depends on it: strict package managers hide it from this one. It cannot be
 // bundled, because it reads a .wasm file from beside itself.
@@ -21,11 +22,12 @@ const wasmZstd = {
 };
 
 export async function makeBundle(root) {
-  await build({
+  const { metafile } = await build({
     absWorkingDir: root,
     entryPoints: ["dist/direct.js"],
     outfile: "dist/direct.cjs",
     bundle: true,
+    metafile: true,
     platform: "node",
     format: "cjs",
     target: "node20.19",
@@ -37,4 +39,5 @@ export async function makeBundle(root) {
     plugins: [lazyRequires(/@oclif[\\/]core[\\/]lib[\\/].*\.js$/), wasmZstd],
     logLevel: "warning",
   });
+  writeNotices(Object.keys(metafile.inputs), root);
 }
