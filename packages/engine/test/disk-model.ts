@@ -25,8 +25,8 @@ export class DiskModel {
     for (let at = offset; at < end; ) {
       const index = Math.floor(at / PAGE_BYTES);
       const stop = Math.min(end, (index + 1) * PAGE_BYTES);
-      let page = this.#pages.get(index);
-      if (page === undefined) this.#pages.set(index, (page = new Uint8Array(PAGE_BYTES)));
+      const page = this.#pages.get(index) ?? new Uint8Array(PAGE_BYTES);
+      this.#pages.set(index, page);
       page.set(bytes.subarray(at - offset, stop - offset), at - index * PAGE_BYTES);
       at = stop;
     }

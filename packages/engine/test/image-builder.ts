@@ -234,6 +234,14 @@ export class ImageBuilder {
     return this;
   }
 
+  /** A bitmap with the very table of the first one. */
+  sameBitmap(name: string): this {
+    const [first] = this.#bitmaps;
+    if (first === undefined) throw new Error("there is no bitmap yet");
+    this.#bitmaps.push({ ...first, name, nameBytes: encoder.encode(name) });
+    return this;
+  }
+
   /** The image. */
   async build(): Promise<BuiltImage> {
     const parts: ImageParts = {

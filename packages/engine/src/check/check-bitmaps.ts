@@ -2,14 +2,19 @@
 
 import type { IoOptions, ReadableBlockBackend } from "@qcow/block";
 import {
-  type BitmapDirectoryEntry,
   bitmapTableEntryHasReservedBits,
   bitmapTableEntryOffset,
   isFormatError,
   printable,
 } from "@qcow/format";
 import type { ImageHead } from "../read-head.js";
-import { readBitmapDirectory, readBitmapTable, validBitmapsExtension } from "../tables/read-bitmaps.js";
+import {
+  type BitmapTableUse,
+  distinctTables,
+  readBitmapDirectory,
+  readBitmapTable,
+  validBitmapsExtension,
+} from "../tables/read-bitmaps.js";
 import type { FindingLog } from "./finding-log.js";
 import { hostOffset } from "./host-offset.js";
 import type { References } from "./references.js";
@@ -30,8 +35,9 @@ export async function checkBitmaps(
     "the bitmap directory",
   );
   try {
-    for (const bitmap of await readBitmapDirectory(backend, head, options)) {
-      await checkBitmap(backend, head, bitmap, references, log, options);
+    const bitmaps = await readBitmapDirectory(backend, head, options);
+    for (const use of distinctTables(bitmaps, head)) {
+      await checkBitmap(backend, head, use, references, log, options);
     }
   } catch (error) {
     if (!isFormatError(error)) throw error;
@@ -42,14 +48,14 @@ export async function checkBitmaps(
 async function checkBitmap(
   backend: ReadableBlockBackend,
   head: ImageHead,
-  bitmap: BitmapDirectoryEntry,
+  { bitmap, times }: BitmapTableUse,
   references: References,
   log: FindingLog,
   options: IoOptions,
 ): Promise<void> {
   const { clusterSize } = head.geometry;
   const name = `bitmap ${printable(bitmap.name)}`;
-  references.add(hostOffset(bitmap.tableOffset), bitmap.tableSize * 8, `the table of ${name}`);
+  references.add(hostOffset(bitmap.tableOffset), bitmap.tableSize * 8, `the table of ${name}`, times);
   const table = await readBitmapTable(backend, bitmap, head.fileSize, options);
   for (let at = 0; at + 8 <= table.byteLength; at += 8) {
     const high = table.getUint32(at);
@@ -58,6 +64,6 @@ async function checkBitmap(
     if (bitmapTableEntryHasReservedBits(high, low) || offset % clusterSize !== 0) {
       const message = () => `ERROR entry ${at / 8} of the table of ${name} makes no sense`;
       log.corruption("BITMAP_INVALID", message, hostOffset(bitmap.tableOffset) + at);
-    } else if (offset !== 0) references.add(offset, clusterSize, `data of ${name}`);
+    } else if (offset !== 0) references.add(offset, clusterSize, `data of ${name}`, times);
   }
 }

@@ -33,9 +33,9 @@ export async function checkOnce(
   const head = await readHead(backend, { signal: options.signal, toleratesNoRefcountTable: true });
   await readEncryption(backend, head, options);
   const { geometry, fileSize } = head;
+  if (fileSize > CLUSTERS_MAX * geometry.clusterSize) throw tooLarge(head);
   const budget = new PageBudget(memoryBytesMax);
   const references = new References(fileSize, geometry.clusterSize, budget, log);
-  if (references.clusterCount > CLUSTERS_MAX) throw tooLarge(head);
   const stored = await StoredRefcounts.load(backend, head, references.clusterCount + 1, budget, options);
   const tables = new L2Tables(references, stored, log);
   const tally = { allocated: 0, fragmented: 0, compressed: 0 };

@@ -8,6 +8,9 @@ export const PAGE_CLUSTERS = 8192;
 export const PAGE_SHIFT = 13;
 const PAGE_MASK = PAGE_CLUSTERS - 1;
 
+/** Largest number that is counted to. More must not wrap around to a few: damage would look sound. */
+export const COUNT_MAX = 0xffff_ffff;
+
 /** Most clusters a file may have to be checked, as with QEMU. */
 export const CLUSTERS_MAX = 2 ** 31 - 1;
 
@@ -51,11 +54,11 @@ export class ClusterPages<P extends Page> {
     return this.#pages[index >>> PAGE_SHIFT]?.[index & PAGE_MASK] ?? 0;
   }
 
-  /** Adds `times` to the number of cluster `index`, which must exist. */
+  /** Adds `times` to the number of cluster `index`, which must exist; stays at `COUNT_MAX` once it is there. */
   add(index: number, times: number): void {
     const page = this.#pages[index >>> PAGE_SHIFT] ?? this.page(index >>> PAGE_SHIFT);
     const at = index & PAGE_MASK;
-    page[at] = (page[at] as number) + times;
+    page[at] = Math.min((page[at] as number) + times, COUNT_MAX);
   }
 
   /** Page `number`, created if need be. */

@@ -14,7 +14,7 @@ import {
 import { clusterKind } from "../mapping/cluster-kind.js";
 import { isPlainEntry, plainEntryMask } from "../mapping/plain-entry.js";
 import type { FindingCode } from "./check-report.js";
-import { PAGE_CLUSTERS, PAGE_SHIFT } from "./cluster-pages.js";
+import { COUNT_MAX, PAGE_CLUSTERS, PAGE_SHIFT } from "./cluster-pages.js";
 import type { FindingLog } from "./finding-log.js";
 import type { L2Use } from "./l2-tables.js";
 import { hex, type References } from "./references.js";
@@ -97,7 +97,7 @@ class L2Scan {
         refcounts = stored.pages.peekPage(number) ?? NO_PAGE;
       }
       const within = index & (PAGE_CLUSTERS - 1);
-      counts[within] = (counts[within] as number) + total;
+      counts[within] = Math.min((counts[within] as number) + total, COUNT_MAX);
       const host = index * clusterSize;
       this.#countAllocated(host, clusterSize);
       const sole = refcounts[within] === 1;

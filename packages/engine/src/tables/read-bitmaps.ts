@@ -56,6 +56,37 @@ export async function readBitmapTable(
   return new DataView(bytes.buffer);
 }
 
+/** A table, and how many bitmaps name it. */
+export interface BitmapTableUse {
+  readonly bitmap: BitmapDirectoryEntry;
+  times: number;
+}
+
+/**
+ * The tables of `bitmaps`, each once: an image that names one table 65,535 times costs one read of it. Tables
+ * that are not the same do not overlap in a sound image, so together they are no longer than the file; otherwise
+ * throws a `FormatError`.
+ */
+export function distinctTables(bitmaps: readonly BitmapDirectoryEntry[], head: ImageHead): BitmapTableUse[] {
+  const uses = new Map<string, BitmapTableUse>();
+  let bytesLeft = head.fileSize + head.geometry.clusterSize;
+  for (const bitmap of bitmaps) {
+    const key = `${bitmap.tableOffset} ${bitmap.tableSize}`;
+    const same = uses.get(key);
+    if (same === undefined) {
+      uses.set(key, { bitmap, times: 1 });
+      bytesLeft -= Math.min(bitmap.tableSize * ENTRY_BYTES, head.fileSize);
+    } else same.times++;
+    if (bytesLeft < 0) throw overlapping(bitmap);
+  }
+  return [...uses.values()];
+}
+
+function overlapping(bitmap: BitmapDirectoryEntry): FormatError {
+  const place = { structure: `bitmap ${printable(bitmap.name)}`, field: "bitmap_table_offset" };
+  return new FormatError("QCOW2_INVALID_FIELD", "its table overlaps those of other bitmaps", place);
+}
+
 /** Rejects with a `FormatError` when a table of a bitmap that is in order has an entry that makes no sense. */
 export async function checkBitmapTables(
   backend: ReadableBlockBackend,
@@ -63,8 +94,8 @@ export async function checkBitmapTables(
   bitmaps: readonly BitmapDirectoryEntry[],
   options: IoOptions = {},
 ): Promise<void> {
-  for (const bitmap of bitmaps) {
-    if (bitmap.inUse) continue;
+  const inOrder = bitmaps.filter(({ inUse }) => !inUse);
+  for (const { bitmap } of distinctTables(inOrder, head)) {
     const table = await readBitmapTable(backend, bitmap, head.fileSize, options);
     for (let at = 0; at + ENTRY_BYTES <= table.byteLength; at += ENTRY_BYTES) {
       if (table.getUint32(at) === 0 && table.getUint32(at + 4) === 0) continue;

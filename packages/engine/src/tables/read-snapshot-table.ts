@@ -2,7 +2,14 @@
 // the file has.
 
 import type { IoOptions, ReadableBlockBackend } from "@qcow/block";
-import { decodeSnapshotEntry, FormatError, type Header, type Snapshot, toSafeNumber } from "@qcow/format";
+import {
+  decodeSnapshotEntry,
+  FormatError,
+  type Header,
+  SNAPSHOT_TABLE_BYTES_MAX,
+  type Snapshot,
+  toSafeNumber,
+} from "@qcow/format";
 import { readAvailable } from "./read-available.js";
 
 const PIECE_BYTES = 64 * 1024;
@@ -34,6 +41,7 @@ export async function readSnapshotTable(
     const entry = decodeSnapshotEntry(piece, length - pieceStart, index);
     if ("needs" in entry) {
       if (base + length + entry.needs > paddedSize) throw cutShort(index, entry.needs);
+      if (length + entry.needs > SNAPSHOT_TABLE_BYTES_MAX) throw tooLong(index);
       pieceStart = length;
       const wanted = Math.max(entry.needs, PIECE_BYTES);
       const bytes = await readAvailable(backend, base + pieceStart, wanted, fileSize, options);
@@ -44,6 +52,12 @@ export async function readSnapshotTable(
     }
   }
   return { snapshots, length };
+}
+
+// The decoder sees one piece and cannot know how long the whole is.
+function tooLong(index: number): FormatError {
+  const problem = `the table is longer than ${SNAPSHOT_TABLE_BYTES_MAX} bytes`;
+  return new FormatError("QCOW2_LIMIT_EXCEEDED", problem, { structure: `snapshot table entry ${index}` });
 }
 
 function padTo(bytes: Uint8Array, length: number): Uint8Array {
