@@ -6,17 +6,17 @@ const PAGE_BYTES = 64 * 1024;
 export class DiskModel {
   /** Length in bytes. */
   readonly size: number;
-  readonly #pages: Map<number, Uint8Array>;
+  readonly #pages = new Map<number, Uint8Array>();
 
-  constructor(size: number, pages: Map<number, Uint8Array> = new Map()) {
+  constructor(size: number) {
     this.size = size;
-    this.#pages = pages;
   }
 
-  /** A copy, of another length if one is given. */
+  /** A copy, of another length if one is given; what it cuts off does not come back. */
   clone(size = this.size): DiskModel {
-    const pages = new Map([...this.#pages].map(([index, page]) => [index, page.slice()] as const));
-    return new DiskModel(size, pages);
+    const copy = new DiskModel(size);
+    for (const [index, page] of this.#pages) copy.write(index * PAGE_BYTES, page);
+    return copy;
   }
 
   /** Puts `bytes` at `offset`; what lies past the end is dropped. */

@@ -42,7 +42,8 @@ export async function openChain(backend: ReadableBlockBackend, options: OpenOpti
     let metadata: ImageMetadata | undefined;
     for await (const link of walk) {
       metadata ??= link.metadata;
-      layers.push(await openLayer(link, layers.length === 0 ? options : withoutSnapshot(options), files));
+      const layerOptions = layers.length === 0 ? options : withoutSnapshot(options);
+      layers.push(await openLayer(link, layerOptions, () => [backend, ...files]));
     }
     return { layers, metadata: metadata as ImageMetadata, close };
   } catch (error) {
@@ -86,11 +87,11 @@ export async function* walkChain(
 async function openLayer(
   link: WalkedLink,
   options: OpenOptions,
-  files: readonly ReadableBlockBackend[],
+  images: () => readonly ReadableBlockBackend[],
 ): Promise<Layer> {
   const { file, metadata } = link;
   if (metadata === undefined) return await RawLayer.open(file.backend);
-  const openDataFile = (io: IoOptions) => openData(metadata, file.backend, files, options, io);
+  const openDataFile = (io: IoOptions) => openData(metadata, images(), options, io);
   const disk = selectDisk(metadata, options.snapshot);
   return await Qcow2Layer.open(file.backend, { metadata, ...disk, openDataFile, options });
 }
@@ -123,8 +124,7 @@ async function openBacking(
 
 async function openData(
   metadata: ImageMetadata,
-  image: ReadableBlockBackend,
-  files: readonly ReadableBlockBackend[],
+  images: readonly ReadableBlockBackend[],
   options: OpenOptions,
   io: IoOptions,
 ): Promise<ReadableBlockBackend> {
@@ -134,7 +134,7 @@ async function openData(
     { ...options, signal: io.signal },
   );
   const { identity } = backend;
-  if (identity !== undefined && [image, ...files].some((file) => file.identity === identity)) {
+  if (identity !== undefined && images.some((file) => file.identity === identity)) {
     await backend.close();
     throw new EngineError(
       "QCOW2_CHAIN_LOOP",

@@ -11,6 +11,7 @@ import { RunKind, type RunList } from "../mapping/run-list.js";
 import { METADATA_CACHE_BYTES_DEFAULT, type OpenOptions } from "../open-options.js";
 import { type L1Location, type L1Table, readL1Table } from "../tables/l1-table.js";
 import { TableCache } from "../tables/table-cache.js";
+import { untilAborted } from "../until-aborted.js";
 import type { Layer } from "./layer.js";
 import { LayerFile } from "./layer-file.js";
 
@@ -38,6 +39,8 @@ export class Qcow2Layer implements Layer {
   readonly #l1: L1Table;
   readonly #tables: TableCache;
   readonly #openDataFile: (options: IoOptions) => Promise<ReadableBlockBackend>;
+  /** Aborted when the layer is closed. */
+  readonly #closing = new AbortController();
   #dataFile: Promise<LayerFile> | undefined;
 
   private constructor(file: LayerFile, setup: Qcow2LayerSetup, l1: L1Table) {
@@ -133,20 +136,27 @@ export class Qcow2Layer implements Layer {
 
   dataFile(options: IoOptions): Promise<LayerFile> {
     if (!this.#geometry.hasDataFile) return Promise.resolve(this.imageFile);
-    this.#dataFile ??= this.#openData(options);
-    return this.#dataFile;
+    this.#dataFile ??= this.#openData();
+    return untilAborted(this.#dataFile, options.signal);
   }
 
-  async #openData(options: IoOptions): Promise<LayerFile> {
+  // No caller's signal goes along: others may be waiting for the same file.
+  async #openData(): Promise<LayerFile> {
+    const { signal } = this.#closing;
+    let backend: ReadableBlockBackend | undefined;
     try {
-      return await LayerFile.of(await this.#openDataFile(options), options);
+      signal.throwIfAborted();
+      backend = await this.#openDataFile({ signal });
+      return await LayerFile.of(backend, { signal });
     } catch (error) {
       this.#dataFile = undefined;
+      await backend?.close().catch(() => undefined);
       throw error;
     }
   }
 
   async close(): Promise<void> {
+    this.#closing.abort(new EngineError("QCOW2_CLOSED", `${this.label} is closed`));
     const dataFile = await this.#dataFile?.catch(() => undefined);
     await dataFile?.close();
   }

@@ -4,6 +4,7 @@
 import type { IoOptions } from "@qcow/block";
 import type { LayerFile } from "../layers/layer-file.js";
 import type { Observer } from "../observer.js";
+import { untilAborted } from "../until-aborted.js";
 
 export interface TableCacheOptions {
   /** Length of one table in bytes. */
@@ -49,7 +50,7 @@ export class TableCache {
     const cached = this.peek(offset);
     if (cached !== undefined) return cached;
     this.#observer?.cacheLookup?.({ hit: false });
-    return await this.#load(offset);
+    return await untilAborted(this.#load(offset), options.signal);
   }
 
   /** Starts to read a table that will be asked for soon; a failure shows when it is. */
