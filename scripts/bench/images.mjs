@@ -21,7 +21,7 @@ const RECIPES = {
   d: { about: "the same, zstd", mib: 1024, from: writeFilesystem, convert: compressed("zstd") },
   f: { about: "1 TiB, preallocation=metadata", mib: 1048576, create: ["-o", "preallocation=metadata"] },
   f2: { about: "1 TiB, every second cluster, scattered", mib: 1048576, write: writeFragmentedImage },
-  small: { about: "a small image", mib: 64, unscaled: true, write: writeFragmentedImage },
+  small: { about: "64 MiB, at every scale", mib: 64, unscaled: true, write: writeFragmentedImage },
 };
 
 function compressed(type) {
@@ -42,7 +42,7 @@ export async function ensureImages(folder, names, scale, say) {
       lacking.push(name);
       continue;
     }
-    say(`making image ${name}: ${recipe.about}`);
+    say(`making image ${name} (at scale 1: ${recipe.about})`);
     await make(recipe, path, recipe.unscaled ? 1 : scale);
   }
   return lacking;

@@ -47,13 +47,15 @@ export function row(result) {
     ours.wallS.median.toFixed(3),
     peer?.wallS.median.toFixed(3) ?? "no peer",
     ratio ? `${ratio.median.toFixed(2)} (${ratio.min.toFixed(2)}-${ratio.max.toFixed(2)})` : "-",
-    both(ours, peer, ({ userS, sysS }) => (userS.median + sysS.median).toFixed(2)),
+    both(ours, peer, ({ userS, sysS }) => known(userS.median + sysS.median)),
     both(ours, peer, ({ peakRssBytes }) => `${Math.ceil(peakRssBytes / MIB)}`),
     judged.join("; ") || "report only",
   ]);
 }
 
 const both = (ours, peer, show) => (peer ? `${show(ours)} / ${show(peer)}` : show(ours));
+
+const known = (seconds) => (Number.isNaN(seconds) ? "?" : seconds.toFixed(2));
 
 const word = (met) => (met === undefined ? "not judged" : met ? "ok" : "MISSED");
 
