@@ -7,6 +7,7 @@ export * from "./error-report.js";
 export * from "./exit-codes.js";
 export * from "./human-size.js";
 export * from "./interrupt.js";
+export * from "./interruptible.js";
 export * from "./json-text.js";
 export * from "./open-image.js";
 export * from "./parse-size.js";

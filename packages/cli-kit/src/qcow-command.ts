@@ -57,6 +57,8 @@ export abstract class QcowCommand<T extends typeof Command> extends Command {
       this.flags = flags as QcowFlags<T>;
       this.args = args as QcowArgs<T>;
     } catch (error) {
+      // oclif complains, outside of production, of commands that do not parse; this one has tried.
+      this.parsed = true;
       throw usageError(error);
     }
   }

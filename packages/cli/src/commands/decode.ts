@@ -2,7 +2,14 @@
 // half-written output; decoding itself is the engine's.
 
 import { string } from "@oclif/core/args";
-import { CommandError, type OpenImage, openRawOutput, QcowCommand, writeOutput } from "@qcow/cli-kit";
+import {
+  CommandError,
+  interruptible,
+  type OpenImage,
+  openRawOutput,
+  QcowCommand,
+  writeOutput,
+} from "@qcow/cli-kit";
 import { IMAGE } from "../image-argument.js";
 import { SNAPSHOT } from "../snapshot-flag.js";
 
@@ -47,7 +54,7 @@ export default class Decode extends QcowCommand<typeof Decode> {
   async #toStdout({ reader }: OpenImage): Promise<void> {
     const { signal, onProgress } = await this.longOptions();
     let done = 0;
-    for await (const chunk of reader.chunks({}, { signal })) {
+    for await (const chunk of interruptible(reader.chunks({}, { signal }))) {
       await writeOutput(chunk);
       done += chunk.length;
       onProgress?.({ done, total: reader.virtualSize });

@@ -1,7 +1,15 @@
 // `qcow map`: where each part of the guest's disk comes from. Owns flags and output; the map is the engine's.
 
 import { string } from "@oclif/core/flags";
-import { CommandError, type OpenImage, QcowCommand, sizeFlag, writeOutput } from "@qcow/cli-kit";
+import {
+  CommandError,
+  interruptible,
+  type OpenImage,
+  QcowCommand,
+  sizeFlag,
+  writeOutput,
+} from "@qcow/cli-kit";
+import type { ExtentBatch, Qcow2Reader } from "@qcow/engine";
 import { IMAGE } from "../image-argument.js";
 import { ExtentJsonWriter } from "../map/extent-json.js";
 import { MAP_HEADING, mapRows } from "../map/map-text.js";
@@ -44,16 +52,20 @@ export default class MapCommand extends QcowCommand<typeof MapCommand> {
     return { offset, length: Math.min(this.flags.length ?? size, size - offset) };
   }
 
+  #batches(reader: Qcow2Reader, range: Range): AsyncIterable<ExtentBatch> {
+    return interruptible(reader.mapBatches(range, { signal: this.signal }));
+  }
+
   async #printJson({ reader }: OpenImage, range: Range): Promise<void> {
     const out = new ExtentJsonWriter(writeOutput);
-    for await (const batch of reader.mapBatches(range, { signal: this.signal })) await out.add(batch);
+    for await (const batch of this.#batches(reader, range)) await out.add(batch);
     await out.end(range.offset);
   }
 
   async #printTable({ reader }: OpenImage, range: Range): Promise<void> {
     const out = new TextBlocks();
     await out.add(`${MAP_HEADING}\n`);
-    for await (const batch of reader.mapBatches(range, { signal: this.signal })) {
+    for await (const batch of this.#batches(reader, range)) {
       for (const row of mapRows(batch, reader.layers)) await out.add(`${row}\n`);
     }
     await out.end();

@@ -2,7 +2,7 @@
 
 import { createHash, getHashes, type Hash } from "node:crypto";
 import { string } from "@oclif/core/flags";
-import { CommandError, QcowCommand } from "@qcow/cli-kit";
+import { CommandError, interruptible, QcowCommand } from "@qcow/cli-kit";
 import { IMAGE } from "../image-argument.js";
 import { SNAPSHOT } from "../snapshot-flag.js";
 
@@ -37,7 +37,7 @@ export default class Sha extends QcowCommand<typeof Sha> {
     try {
       const total = image.reader.virtualSize;
       let done = 0;
-      for await (const chunk of image.reader.chunks({}, { signal })) {
+      for await (const chunk of interruptible(image.reader.chunks({}, { signal }))) {
         hash.update(chunk);
         done += chunk.length;
         onProgress?.({ done, total });

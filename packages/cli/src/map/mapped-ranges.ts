@@ -2,6 +2,7 @@
 // zeros within stored ranges; what is stored is the engine's answer.
 
 import type { IoOptions } from "@qcow/block";
+import { interruptible } from "@qcow/cli-kit";
 import { ExtentFlag, type Qcow2Reader } from "@qcow/engine";
 
 /** A range of the guest's disk in bytes. */
@@ -20,7 +21,7 @@ export async function* mappedRanges(
 ): AsyncGenerator<MappedRange, void, void> {
   let offset = 0;
   let end = 0;
-  for await (const batch of reader.mapBatches({}, options)) {
+  for await (const batch of interruptible(reader.mapBatches({}, options))) {
     for (let index = 0; index < batch.count; index++) {
       if (((batch.flags[index] ?? 0) & ExtentFlag.data) === 0) continue;
       const start = batch.start[index] ?? 0;
@@ -60,7 +61,7 @@ async function* nonZeroPieces(
   options: IoOptions,
 ): AsyncGenerator<MappedRange, void, void> {
   let offset = range.offset;
-  for await (const chunk of reader.chunks(range, options)) {
+  for await (const chunk of interruptible(reader.chunks(range, options))) {
     const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
     for (let at = 0; at < bytes.length; ) {
       const length = Math.min(PIECE_BYTES - ((offset + at) % PIECE_BYTES), bytes.length - at);

@@ -1,0 +1,27 @@
+import { Writable } from "node:stream";
+import { expect, it } from "vitest";
+import { isOutputClosed, writeOutput } from "../src/standard-output.js";
+
+it("resolves once the stream has taken the chunk", async () => {
+  const taken: string[] = [];
+  const stream = new Writable({
+    write(chunk, _encoding, done) {
+      taken.push(String(chunk));
+      done();
+    },
+  });
+  await writeOutput("one", stream);
+  expect(taken).toEqual(["one"]);
+});
+
+it("tells a reader that has gone from other failures", async () => {
+  const failing = (code: string) => {
+    const stream = new Writable({
+      write: (_chunk, _encoding, done) => done(Object.assign(new Error(code), { code })),
+    });
+    stream.on("error", () => {});
+    return writeOutput("x", stream).catch((error: unknown) => error);
+  };
+  expect(isOutputClosed(await failing("EPIPE"))).toBe(true);
+  expect(isOutputClosed(await failing("ENOSPC"))).toBe(false);
+});

@@ -1,0 +1,13 @@
+import { expect, it } from "vitest";
+import { combinedName } from "../../src/info/image-info.js";
+
+it.each([
+  ["top.qcow2", "base.raw", "base.raw"],
+  ["dir/top.qcow2", "base.raw", "dir/base.raw"],
+  ["/a/top.qcow2", "../b/base.raw", "/b/base.raw"],
+  ["dir/top.qcow2", "/a/base.raw", "/a/base.raw"],
+  ["dir/top.qcow2", "nbd:host:1", "nbd:host:1"],
+  ["dir/top.qcow2", 'json:{"driver":"raw"}', 'json:{"driver":"raw"}'],
+])("the backing file that %s names as %s is %s for the user", (image, name, combined) => {
+  expect(combinedName(image, name)).toBe(combined);
+});

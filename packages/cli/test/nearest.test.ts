@@ -1,0 +1,15 @@
+import { expect, it } from "vitest";
+import { nearest } from "../src/nearest.js";
+
+it.each([
+  ["inof", "info"],
+  ["chek", "check"],
+  ["maped", "mapped"],
+  ["decoed", "decode"],
+])("%s is most like %s", (word, command) => {
+  expect(nearest(word, ["check", "decode", "info", "map", "mapped", "read", "sha"])).toBe(command);
+});
+
+it("has no answer without candidates", () => {
+  expect(nearest("x", [])).toBeUndefined();
+});
