@@ -41,7 +41,7 @@ export default class Check extends QcowCommand<typeof Check> {
 
   #printFindings({ findings, findingsOmitted, fileChanging }: CheckReport): void {
     for (const { severity, message, code } of findings) {
-      this.note(`${severity === "leak" ? "Leak" : "ERROR"}: ${printable(message)} (${code})`);
+      this.note(`${severity === "leak" ? "" : "ERROR: "}${printable(message)} (${code})`);
     }
     if (findingsOmitted > 0) this.note(`… and ${findingsOmitted} more.`);
     if (fileChanging) {

@@ -1,15 +1,11 @@
 // Checks the bitmap directory, tables and data (specification: "Bitmaps"); the bits themselves are not read.
 
 import type { IoOptions, ReadableBlockBackend } from "@qcow/block";
-import {
-  bitmapTableEntryHasReservedBits,
-  bitmapTableEntryOffset,
-  isFormatError,
-  printable,
-} from "@qcow/format";
+import { bitmapTableEntryHasReservedBits, bitmapTableEntryOffset, printable } from "@qcow/format";
 import type { ImageHead } from "../read-head.js";
 import {
   type BitmapTableUse,
+  checkBitmapTables,
   distinctTables,
   readBitmapDirectory,
   readBitmapTable,
@@ -19,7 +15,11 @@ import type { FindingLog } from "./finding-log.js";
 import { hostOffset } from "./host-offset.js";
 import type { References } from "./references.js";
 
-/** Counts what the bitmaps reference. A directory that cannot be decoded is a finding. */
+/**
+ * Counts what the bitmaps reference. Rejects with a `FormatError` when the directory, or the table of a bitmap that
+ * is not in use, cannot be decoded: such an image cannot be opened, and not knowing what the bitmaps reference, a
+ * check would call their clusters leaked.
+ */
 export async function checkBitmaps(
   backend: ReadableBlockBackend,
   head: ImageHead,
@@ -34,14 +34,10 @@ export async function checkBitmaps(
     hostOffset(extension.directorySize),
     "the bitmap directory",
   );
-  try {
-    const bitmaps = await readBitmapDirectory(backend, head, options);
-    for (const use of distinctTables(bitmaps, head)) {
-      await checkBitmap(backend, head, use, references, log, options);
-    }
-  } catch (error) {
-    if (!isFormatError(error)) throw error;
-    log.corruption("BITMAP_INVALID", () => `ERROR ${error.message}`, hostOffset(extension.directoryOffset));
+  const bitmaps = await readBitmapDirectory(backend, head, options);
+  await checkBitmapTables(backend, head, bitmaps, options);
+  for (const use of distinctTables(bitmaps, head)) {
+    await checkBitmap(backend, head, use, references, log, options);
   }
 }
 
@@ -62,7 +58,7 @@ async function checkBitmap(
     const low = table.getUint32(at + 4);
     const offset = bitmapTableEntryOffset(high, low);
     if (bitmapTableEntryHasReservedBits(high, low) || offset % clusterSize !== 0) {
-      const message = () => `ERROR entry ${at / 8} of the table of ${name} makes no sense`;
+      const message = () => `entry ${at / 8} of the table of ${name} makes no sense`;
       log.corruption("BITMAP_INVALID", message, hostOffset(bitmap.tableOffset) + at);
     } else if (offset !== 0) references.add(offset, clusterSize, `data of ${name}`, times);
   }

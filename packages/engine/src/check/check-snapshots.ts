@@ -22,7 +22,10 @@ export interface SnapshotCheck {
   readonly options: IoOptions;
 }
 
-/** Counts what the snapshots reference. A table that cannot be decoded is a finding. */
+/**
+ * Counts what the snapshots reference. A table that runs past the end of the file is a finding, and then no cluster
+ * is called leaked: it may be a snapshot's. Rejects with a `FormatError` when the table makes no sense.
+ */
 export async function checkSnapshots(check: SnapshotCheck): Promise<void> {
   const { head, log, references } = check;
   const table = await readTable(check);
@@ -30,7 +33,7 @@ export async function checkSnapshots(check: SnapshotCheck): Promise<void> {
   if (head.geometry.hasDataFile && table.snapshots.length > 0) {
     log.corruption(
       "SNAPSHOT_TABLE_INVALID",
-      () => "ERROR an image with an external data file must have no snapshots",
+      () => "an image with an external data file must have no snapshots",
     );
   }
   for (const { l1, owner, times } of selectL1Tables(table.snapshots, check)) {
@@ -50,7 +53,7 @@ async function readTable(check: SnapshotCheck): Promise<SnapshotTable | undefine
     if (!isFormatError(error)) throw error;
     log.corruption(
       "SNAPSHOT_TABLE_INVALID",
-      () => `ERROR ${error.message}`,
+      () => `${error.message}`,
       hostOffset(head.header.snapshotsOffset),
     );
     return undefined;
@@ -72,9 +75,9 @@ function selectL1Tables(snapshots: readonly Snapshot[], check: SnapshotCheck): I
   snapshots.forEach((snapshot, index) => {
     const owner = `snapshot ${printable(snapshot.id)} (${printable(snapshot.name)})`;
     const report = (problem: string): void =>
-      log.corruption("SNAPSHOT_L1_INVALID", () => `ERROR ${owner}: ${problem}`);
+      log.corruption("SNAPSHOT_L1_INVALID", () => `${owner}: ${problem}`);
     if (head.header.version >= 3 && snapshot.extraData.byteLength < EXTRA_DATA_BYTES_MIN) {
-      log.corruption("SNAPSHOT_TABLE_INVALID", () => `ERROR ${owner}: its entry has too little extra data`);
+      log.corruption("SNAPSHOT_TABLE_INVALID", () => `${owner}: its entry has too little extra data`);
     }
     try {
       checkSnapshotL1(snapshot, head.geometry.clusterSize, index);

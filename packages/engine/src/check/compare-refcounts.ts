@@ -61,13 +61,13 @@ function report(
   const reference = Math.min(counted, refcountMax);
   if (counted > refcountMax) {
     const message = () =>
-      `ERROR cluster ${cluster} has ${counted} references, its refcount can only be ${refcountMax}`;
+      `cluster ${cluster} has ${counted} references, its refcount can only be ${refcountMax}`;
     log.corruption("REFCOUNT_TOO_LOW", message, offset, counted - refcountMax);
   }
   if (refcount > reference) {
     log.leak(() => `Leaked cluster ${cluster} refcount=${refcount} reference=${reference}`, offset);
   } else if (refcount < reference) {
-    const message = () => `ERROR cluster ${cluster} refcount=${refcount} reference=${reference}`;
+    const message = () => `cluster ${cluster} refcount=${refcount} reference=${reference}`;
     log.corruption("REFCOUNT_TOO_LOW", message, offset);
   }
 }

@@ -15,12 +15,19 @@ export class FindingLog {
   readonly findings: Finding[] = [];
   omitted = 0;
   readonly #max: number;
+  #complete = true;
 
   constructor(max: number) {
     this.#max = max;
   }
 
+  /** Some references could not be counted: from now on nothing is called leaked. */
+  referencesAreIncomplete(): void {
+    this.#complete = false;
+  }
+
   leak(message: () => string, offset: number): void {
+    if (!this.#complete) return;
     this.leaks++;
     this.#keep("leak", "REFCOUNT_TOO_HIGH", message, offset, 1);
   }

@@ -46,11 +46,11 @@ export class L2Tables {
     const { clusterSize } = this.#references;
     const name = () => `entry ${index} of the L1 table of ${owner}`;
     if (l1EntryHasReservedBits(high, low)) {
-      this.#log.corruption("RESERVED_BITS_SET", () => `ERROR ${name()} has reserved bits set`, offset, times);
+      this.#log.corruption("RESERVED_BITS_SET", () => `${name()} has reserved bits set`, offset, times);
     }
     this.#references.add(offset, clusterSize, "an L2 table", times);
     if (offset % clusterSize !== 0) {
-      const message = () => `ERROR ${name()} names offset ${hex(offset)}, which is not aligned to clusters`;
+      const message = () => `${name()} names offset ${hex(offset)}, which is not aligned to clusters`;
       this.#log.corruption("UNALIGNED_OFFSET", message, offset, times);
     } else if (offset !== 0) this.#addUse(offset, active, times);
     if (active && offset !== 0) this.#checkCopied(l1EntryIsCopied(high), offset, name);
@@ -70,8 +70,7 @@ export class L2Tables {
     const index = Math.floor(offset / this.#references.clusterSize);
     const refcount = this.#stored.get(index);
     if (copied === (refcount === 1) || !this.#stored.isKnown(index)) return;
-    const message = () =>
-      `ERROR OFLAG_COPIED L2 cluster: ${name()}, offset ${hex(offset)} refcount=${refcount}`;
+    const message = () => `OFLAG_COPIED L2 cluster: ${name()}, offset ${hex(offset)} refcount=${refcount}`;
     this.#log.corruption("COPIED_FLAG_WRONG", message, offset);
   }
 

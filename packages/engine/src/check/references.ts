@@ -27,7 +27,7 @@ export class References {
     if (offset + length >= this.#end) {
       this.#log.corruption(
         "REFERENCE_OUTSIDE_FILE",
-        () => `ERROR ${what} at offset ${hex(offset)} with ${length} bytes lies past the end of the file`,
+        () => `${what} at offset ${hex(offset)} with ${length} bytes lies past the end of the file`,
         offset,
         times,
       );

@@ -185,13 +185,12 @@ class L2Scan {
   }
 
   #report(at: number, code: FindingCode, high: number, low: number): void {
-    const message = () => `ERROR ${PROBLEMS[code] ?? code}: ${this.#describe(at, high, low)}`;
+    const message = () => `${PROBLEMS[code] ?? code}: ${this.#describe(at, high, low)}`;
     this.#context.log.corruption(code, message, this.#offset + at, this.#use.total);
   }
 
   #reportCopied(at: number, high: number, low: number, refcount: number): void {
-    const message = () =>
-      `ERROR OFLAG_COPIED data cluster: ${this.#describe(at, high, low)} refcount=${refcount}`;
+    const message = () => `OFLAG_COPIED data cluster: ${this.#describe(at, high, low)} refcount=${refcount}`;
     this.#context.log.corruption("COPIED_FLAG_WRONG", message, this.#offset + at, this.#use.active);
   }
 

@@ -123,34 +123,31 @@ export class StoredRefcounts {
   #countBlock(index: number, references: References, log: FindingLog): void {
     const { clusterSize } = this.#head.geometry;
     if (refcountTableEntryHasReservedBits(this.#table.getUint32(index * ENTRY_BYTES + 4))) {
-      const message = () => `ERROR entry ${index} of the refcount table has reserved bits set`;
+      const message = () => `entry ${index} of the refcount table has reserved bits set`;
       log.corruption("RESERVED_BITS_SET", message);
       return;
     }
     const offset = this.#blockOffset(index);
     if (offset === 0) return;
     if (offset % clusterSize !== 0) {
-      const message = () =>
-        `ERROR refcount block ${index} at offset ${hex(offset)} is not aligned to clusters`;
+      const message = () => `refcount block ${index} at offset ${hex(offset)} is not aligned to clusters`;
       log.corruption("UNALIGNED_OFFSET", message, offset);
       log.error(
         "TABLE_UNREADABLE",
-        () => `ERROR the refcounts of refcount block ${index} cannot be checked`,
+        () => `the refcounts of refcount block ${index} cannot be checked`,
         offset,
       );
       return;
     }
     if (offset / clusterSize >= references.clusterCount) {
-      const message = () =>
-        `ERROR refcount block ${index} at offset ${hex(offset)} lies past the end of the file`;
+      const message = () => `refcount block ${index} at offset ${hex(offset)} lies past the end of the file`;
       log.corruption("REFERENCE_OUTSIDE_FILE", message, offset);
       return;
     }
     references.add(offset, clusterSize, `refcount block ${index}`);
     const count = references.countAt(offset);
     if (count === 1) return;
-    const message = () =>
-      `ERROR refcount block ${index} at offset ${hex(offset)} is referenced ${count} times`;
+    const message = () => `refcount block ${index} at offset ${hex(offset)} is referenced ${count} times`;
     log.corruption("REFCOUNT_BLOCK_SHARED", message, offset);
   }
 }
