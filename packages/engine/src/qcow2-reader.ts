@@ -118,13 +118,13 @@ export class Qcow2Reader implements AsyncDisposable {
   }
 
   /** The first offset at or after `offset` that may hold something other than zeros; the disk's end when none does. */
-  seekMapped(offset: number, options: IoOptions = {}): Promise<number> {
-    return seekExtent(this.mapBatches({ offset }, options), true, this.virtualSize);
+  async seekMapped(offset: number, options: IoOptions = {}): Promise<number> {
+    return await seekExtent(this.mapBatches({ offset }, options), true, this.virtualSize);
   }
 
   /** The first offset at or after `offset` that reads as zero without being stored; the disk's end when none does. */
-  seekUnmapped(offset: number, options: IoOptions = {}): Promise<number> {
-    return seekExtent(this.mapBatches({ offset }, options), false, this.virtualSize);
+  async seekUnmapped(offset: number, options: IoOptions = {}): Promise<number> {
+    return await seekExtent(this.mapBatches({ offset }, options), false, this.virtualSize);
   }
 
   /** The disk's bytes in order, read ahead; a chunk is valid until the next one is asked for. */

@@ -39,13 +39,15 @@ export async function decodeToRaw(
   options: DecodeOptions = {},
 ): Promise<void> {
   const sparse = options.sparse ?? true;
+  const stop = new AbortController();
+  const signal = options.signal === undefined ? stop.signal : AbortSignal.any([options.signal, stop.signal]);
+  // Before the target is touched: a closed image and an aborted signal cost it nothing.
+  signal.throwIfAborted();
+  const steps = planSteps(image.mapBatches({}, { signal }));
   if (sparse) {
     await target.resize(0, options);
     await target.resize(image.virtualSize, options);
   }
-  const stop = new AbortController();
-  const signal = options.signal === undefined ? stop.signal : AbortSignal.any([options.signal, stop.signal]);
-  const steps = planSteps(image.mapBatches({}, { signal }));
   let done = 0;
   const report = (length: number): void => {
     done += length;

@@ -28,9 +28,13 @@ export class LayerFile {
     return this.#size;
   }
 
-  /** Fills `target` from `offset` on, with zeros where the file has ended. */
+  /**
+   * Fills `target` from `offset` on, with zeros where the file has ended when it was last seen. One that has
+   * become shorter since is an error (`BACKEND_SHORT_READ`): zeros in place of its contents would be wrong.
+   */
   read(offset: number, target: Uint8Array, options: IoOptions): Promise<void> {
-    return this.#padded.read(offset, target, options);
+    const inside = offset + target.byteLength <= this.#size;
+    return (inside ? this.#backend : this.#padded).read(offset, target, options);
   }
 
   /** Rejects when `[offset, offset + length)`, which `what` names, starts past the end of the file. */

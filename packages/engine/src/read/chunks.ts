@@ -2,6 +2,7 @@
 // is an ordinary read.
 
 import type { IoOptions } from "@qcow/block";
+import { EngineError } from "../engine-error.js";
 
 /** Bytes of a chunk unless the caller says otherwise, or clusters are larger. */
 export const CHUNK_BYTES_DEFAULT = 1024 * 1024;
@@ -10,9 +11,9 @@ export const CHUNK_BYTES_DEFAULT = 1024 * 1024;
 export const CHUNKS_IN_FLIGHT_DEFAULT = 4;
 
 export interface ChunkOptions extends IoOptions {
-  /** Bytes of a chunk; the last one may be shorter. */
+  /** Bytes of a chunk, above 0; the first and the last one may be shorter. */
   readonly chunkBytes?: number | undefined;
-  /** Chunks read ahead of the consumer, the one it waits for included. */
+  /** Chunks read ahead of the consumer, the one it waits for included; above 0. */
   readonly inFlight?: number | undefined;
 }
 
@@ -23,6 +24,11 @@ interface Pending {
   readonly ready: Promise<void>;
 }
 
+function requireCount(name: string, value: number): void {
+  if (Number.isSafeInteger(value) && value > 0) return;
+  throw new EngineError("QCOW2_OUT_OF_RANGE", `${name} is ${value}, it must be a whole number above 0`);
+}
+
 /** The bytes of `[start, end)`, in order. A chunk is valid until the next one is asked for: buffers are used again. */
 export async function* readChunks(
   read: Read,
@@ -31,7 +37,9 @@ export async function* readChunks(
   options: ChunkOptions = {},
 ): AsyncGenerator<Uint8Array, void, void> {
   const chunkBytes = options.chunkBytes ?? CHUNK_BYTES_DEFAULT;
-  const inFlight = Math.max(1, options.inFlight ?? CHUNKS_IN_FLIGHT_DEFAULT);
+  const inFlight = options.inFlight ?? CHUNKS_IN_FLIGHT_DEFAULT;
+  requireCount("chunkBytes", chunkBytes);
+  requireCount("inFlight", inFlight);
   const stop = new AbortController();
   const signal = options.signal === undefined ? stop.signal : AbortSignal.any([options.signal, stop.signal]);
   const free: Uint8Array[] = [];
@@ -51,6 +59,7 @@ export async function* readChunks(
     for (fill(); pending.length > 0; fill()) {
       const { bytes, ready } = pending.shift() as Pending;
       await ready;
+      options.signal?.throwIfAborted();
       fill();
       yield bytes;
       free.push(new Uint8Array(bytes.buffer));

@@ -1,0 +1,323 @@
+// Every code of the engine's errors, each made by an image or a call that deserves it.
+
+import { MemoryBackend } from "@qcow/backend-memory";
+import { BackendError } from "@qcow/block";
+import { checkImage, EngineError, type EngineErrorCode, isEngineError, Qcow2Reader } from "@qcow/engine";
+import { describe, expect, test } from "vitest";
+import type { BuiltImage } from "./built-image.js";
+import { ImageBuilder, type ImageOptions } from "./image-builder.js";
+import { compression, deflate } from "./streams.js";
+
+const CLUSTER = 65536;
+const ones = new Uint8Array(CLUSTER).fill(1);
+
+async function small(options: Partial<ImageOptions> = {}): Promise<BuiltImage> {
+  return await new ImageBuilder({ size: 2 ** 20, ...options }).data(0, ones).data(1, ones).build();
+}
+
+async function read(image: BuiltImage, offset = CLUSTER): Promise<void> {
+  const openReference = async () => ({ backend: image.data as MemoryBackend });
+  const reader = await Qcow2Reader.open(image.backend, { compression, openReference });
+  await reader.read(offset, new Uint8Array(10));
+}
+
+const COMPRESSED = 1n << 62n;
+
+/** What makes each error: the call, and the offset that the error should name. */
+const CASES: Record<
+  EngineErrorCode,
+  [title: string, offset: number | undefined, work: () => Promise<unknown>][]
+> = {
+  QCOW2_UNALIGNED_OFFSET: [
+    [
+      "a data cluster",
+      CLUSTER,
+      async () => {
+        const image = await small();
+        await image.edit(image.l2EntryOffset(1), (entry) => entry | 0x200n);
+        await read(image);
+      },
+    ],
+    [
+      "an L2 table",
+      2 * CLUSTER + 512,
+      async () => {
+        const image = await small();
+        await image.putU64(image.l1Offset, BigInt(2 * CLUSTER + 512));
+        await read(image);
+      },
+    ],
+  ],
+  QCOW2_REFERENCE_OUTSIDE_FILE: [
+    [
+      "a data cluster",
+      2 ** 40,
+      async () => {
+        const image = await small();
+        await image.putU64(image.l2EntryOffset(1), 2n ** 40n);
+        await read(image);
+      },
+    ],
+    [
+      "an L1 table",
+      2 ** 40,
+      async () => {
+        const image = await small();
+        await image.putU64(40, 2n ** 40n);
+        await read(image);
+      },
+    ],
+  ],
+  QCOW2_INVALID_ENTRY: [
+    [
+      "the zero flag in version 2",
+      CLUSTER,
+      async () => {
+        const image = await small({ version: 2 });
+        await image.putU64(image.l2EntryOffset(1), 1n);
+        await read(image);
+      },
+    ],
+    [
+      "a compressed cluster beside a data file",
+      CLUSTER,
+      async () => {
+        const image = await small({ dataFile: "data" });
+        await image.putU64(image.l2EntryOffset(1), COMPRESSED | 0x10000n);
+        await read(image);
+      },
+    ],
+    [
+      "an offset in the data file that is not the cluster's own",
+      CLUSTER,
+      async () => {
+        const image = await small({ dataFile: "data" });
+        await image.edit(image.l2EntryOffset(1), (entry) => entry + BigInt(CLUSTER));
+        await read(image);
+      },
+    ],
+    [
+      "a subcluster that is allocated and zero",
+      CLUSTER,
+      async () => {
+        const image = await small({ extendedL2: true });
+        await image.edit(image.l2EntryOffset(1) + 8, (bitmap) => bitmap | (1n << 32n));
+        await read(image);
+      },
+    ],
+    [
+      "a subcluster that is allocated nowhere",
+      CLUSTER,
+      async () => {
+        const image = await small({ extendedL2: true });
+        await image.putU64(image.l2EntryOffset(1), 0n);
+        await read(image);
+      },
+    ],
+  ],
+  QCOW2_BAD_COMPRESSED_CLUSTER: [
+    [
+      "a stream of something else",
+      CLUSTER,
+      async () => {
+        const builder = new ImageBuilder({ size: 2 ** 20 });
+        await read(await builder.stream(1, new Uint8Array(600).fill(0xff), ones).build());
+      },
+    ],
+    [
+      "a stream that ends too early",
+      CLUSTER,
+      async () => {
+        const builder = new ImageBuilder({ size: 2 ** 20 });
+        await read(await builder.stream(1, await deflate(ones.subarray(1)), ones).build());
+      },
+    ],
+    [
+      "a stream cut off by the end of the file",
+      CLUSTER,
+      async () => {
+        const image = await small();
+        const end = await image.backend.size();
+        await image.backend.write(end, await deflate(ones));
+        await image.putU64(image.l2EntryOffset(1), COMPRESSED | (7n << 54n) | BigInt(end));
+        await read(image);
+      },
+    ],
+  ],
+  QCOW2_ENCRYPTED: [["data", undefined, async () => read(await small({ header: { cryptMethod: 1 } }))]],
+  QCOW2_MISSING_CAPABILITY: [
+    [
+      "compressed data without a compression backend",
+      undefined,
+      async () => {
+        const builder = new ImageBuilder({ size: 2 ** 20 });
+        const image = await (await builder.compressed(0, ones)).build();
+        const reader = await Qcow2Reader.open(image.backend);
+        await reader.read(0, new Uint8Array(1));
+      },
+    ],
+    [
+      "a backing file without an opener",
+      undefined,
+      async () => Qcow2Reader.open((await small({ backing: { name: "base" } })).backend),
+    ],
+  ],
+  QCOW2_UNSUPPORTED_FORMAT: [
+    [
+      "a backing file of another format",
+      undefined,
+      async () => {
+        const image = await small({ backing: { name: "base", format: "vmdk" } });
+        const openReference = async () => ({ backend: new MemoryBackend() });
+        await Qcow2Reader.open(image.backend, { openReference });
+      },
+    ],
+  ],
+  QCOW2_CHAIN_LOOP: [
+    [
+      "a backing file that is the image",
+      undefined,
+      async () => {
+        const image = await small({ backing: { name: "self", format: "qcow2" } });
+        await Qcow2Reader.open(image.backend, { openReference: async () => ({ backend: image.backend }) });
+      },
+    ],
+  ],
+  QCOW2_CHAIN_TOO_DEEP: [
+    [
+      "a chain without end",
+      undefined,
+      async () => {
+        const { backend } = await small({ backing: { name: "next", format: "qcow2" } });
+        await Qcow2Reader.open(backend, { openReference: async () => ({ backend: backend.snapshot() }) });
+      },
+    ],
+  ],
+  QCOW2_UNTRUSTED_REFERENCE: [
+    [
+      "a probed image that names another",
+      undefined,
+      async () => {
+        const image = await small({ backing: { name: "next" } });
+        await Qcow2Reader.open(image.backend, {
+          openReference: async () => ({ backend: image.backend.snapshot() }),
+        });
+      },
+    ],
+  ],
+  QCOW2_NO_SUCH_SNAPSHOT: [
+    [
+      "a name that is not there",
+      undefined,
+      async () => Qcow2Reader.open((await small()).backend, { snapshot: "x" }),
+    ],
+  ],
+  QCOW2_OUT_OF_RANGE: [
+    ["a read past the end", 2 ** 20 - 9, async () => read(await small(), 2 ** 20 - 9)],
+    ["a read before the start", -1, async () => read(await small(), -1)],
+    ["an offset that is no whole number", 0.5, async () => read(await small(), 0.5)],
+    [
+      "chunks of no bytes",
+      undefined,
+      async () => {
+        const reader = await Qcow2Reader.open((await small()).backend);
+        for await (const _ of reader.chunks({}, { chunkBytes: 0 })) expect.fail("no chunk can be that small");
+      },
+    ],
+    [
+      "no chunk under way",
+      undefined,
+      async () => {
+        const reader = await Qcow2Reader.open((await small()).backend);
+        for await (const _ of reader.chunks({}, { inFlight: Number.NaN })) expect.fail("nothing can be read");
+      },
+    ],
+  ],
+  QCOW2_CHECK_TOO_LARGE: [
+    [
+      "a check without memory",
+      undefined,
+      async () => checkImage((await small()).backend, { memoryBytesMax: 1000 }),
+    ],
+  ],
+  QCOW2_CLOSED: [
+    ...(["read", "seekMapped", "seekUnmapped", "map", "mapBatches", "chunks"] as const).map(
+      (method): [string, undefined, () => Promise<unknown>] => [
+        method,
+        undefined,
+        async () => {
+          const reader = await Qcow2Reader.open((await small()).backend);
+          await reader.close();
+          if (method === "read") await reader.read(0, new Uint8Array(1));
+          else if (method === "seekMapped" || method === "seekUnmapped") {
+            // A promise, whatever happens: no caller wraps an asynchronous call in both ways of catching.
+            const seek = reader[method](0);
+            await seek;
+          } else for await (const _ of reader[method]()) expect.fail("it is closed");
+        },
+      ],
+    ),
+  ],
+};
+
+for (const [code, cases] of Object.entries(CASES)) {
+  describe(code, () => {
+    test.each(cases)("%s", async (_, offset, work) => {
+      const error = await work().then(
+        () => expect.fail("nothing was thrown"),
+        (thrown: unknown) => thrown,
+      );
+      expect(error).toMatchObject({ name: "EngineError", code, offset });
+      expect(error).toBeInstanceOf(EngineError);
+      expect((error as EngineError).message).not.toMatch(/[\n\r\u001b]/);
+    });
+  });
+}
+
+describe("isEngineError", () => {
+  test("tells by name and code", () => {
+    const error = new EngineError("QCOW2_CLOSED", "closed");
+    expect(isEngineError(error)).toBe(true);
+    expect(isEngineError(error, "QCOW2_CLOSED", "QCOW2_ENCRYPTED")).toBe(true);
+    expect(isEngineError(error, "QCOW2_ENCRYPTED")).toBe(false);
+    expect(isEngineError(new BackendError("BACKEND_IO", "no"))).toBe(false);
+    expect(isEngineError("QCOW2_CLOSED")).toBe(false);
+  });
+});
+
+describe("an unusual disk", () => {
+  test("reads no bytes at its end, and nothing beyond", async () => {
+    const reader = await Qcow2Reader.open((await small()).backend);
+    await reader.read(2 ** 20, new Uint8Array(0));
+    expect(await reader.seekMapped(2 ** 20)).toBe(2 ** 20);
+    await expect(reader.seekMapped(2 ** 20 + 1)).rejects.toMatchObject({ code: "QCOW2_OUT_OF_RANGE" });
+    expect(() => reader.map({ offset: 1, length: 2 ** 20 }).next()).rejects.toMatchObject({
+      code: "QCOW2_OUT_OF_RANGE",
+    });
+  });
+
+  test("of no bytes has no extents and no chunks", async () => {
+    const reader = await Qcow2Reader.open((await new ImageBuilder({ size: 0 }).build()).backend);
+    for await (const _ of reader.map()) expect.fail("there is nothing");
+    for await (const _ of reader.readable()) expect.fail("there is nothing");
+    expect(await reader.seekUnmapped(0)).toBe(0);
+  });
+
+  test("of a snapshot has the snapshot's size, by id before name", async () => {
+    const builder = new ImageBuilder({ size: 2 ** 20 }).data(0, ones);
+    builder
+      .snapshot("1", "2", { diskSize: 65_536n + 700n })
+      .data(0, new Uint8Array(CLUSTER).fill(2))
+      .snapshot("2", "x");
+    const image = await builder.build();
+    const named = await Qcow2Reader.open(image.backend, { snapshot: "x" });
+    const byId = await Qcow2Reader.open(image.backend, { snapshot: "2" });
+    const first = await Qcow2Reader.open(image.backend, { snapshot: "1" });
+    expect([named.virtualSize, byId.virtualSize, first.virtualSize]).toEqual([2 ** 20, 2 ** 20, 66_048]);
+    const byte = new Uint8Array(1);
+    await byId.read(0, byte);
+    expect(byte[0]).toBe(2);
+    await first.read(0, byte);
+    expect(byte[0]).toBe(1);
+  });
+});
