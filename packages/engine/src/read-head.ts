@@ -16,6 +16,7 @@ import {
   type Header,
   type HeaderExtension,
   hasDataFile,
+  isFormatError,
 } from "@qcow/format";
 import type { BackingReference, DataFileReference } from "./image-metadata.js";
 import { readAvailable } from "./tables/read-available.js";
@@ -49,8 +50,9 @@ export async function readHead(backend: ReadableBlockBackend, options: HeadOptio
   });
   const geometry = geometryOf(header);
   const needed = Math.min(geometry.clusterSize, fileSize, headEnd(header));
-  const bytes =
-    needed <= first.byteLength ? first : await readAvailable(backend, 0, needed, fileSize, options);
+  const bytes = isWhole(first, header, needed)
+    ? first
+    : await readAvailable(backend, 0, needed, fileSize, options);
   const { extensions } = decodeHeaderExtensions(bytes, header, bytes.byteLength >= fileSize);
   checkExtensions(header, extensions);
   return {
@@ -64,9 +66,26 @@ export async function readHead(backend: ReadableBlockBackend, options: HeadOptio
   };
 }
 
+// Large clusters can hold much, but rarely do: mostly the list of extensions ends within the first read.
+function isWhole(first: Uint8Array, header: Header, needed: number): boolean {
+  if (needed <= first.byteLength) return true;
+  if (nameEnd(header) > first.byteLength) return false;
+  try {
+    decodeHeaderExtensions(first, header);
+    return true;
+  } catch (error) {
+    if (isFormatError(error)) return false;
+    throw error;
+  }
+}
+
+function nameEnd(header: Header): number {
+  return Number(header.backingFileOffset) + header.backingFileSize;
+}
+
 // How far extensions and the backing file's name can reach.
 function headEnd(header: Header): number {
-  return Math.max(extensionAreaEnd(header), Number(header.backingFileOffset) + header.backingFileSize);
+  return Math.max(extensionAreaEnd(header), nameEnd(header));
 }
 
 function backingReference(

@@ -22,6 +22,7 @@ export async function scanL2Tables(
   const { clusterSize } = context.geometry;
   const batches = planBatches(offsets, clusterSize);
   let done = 0;
+  if (offsets.length === 0) options.onProgress?.({ done, total: 0 });
   await inFlight(batches.length - 1, async (batch) => {
     options.signal?.throwIfAborted();
     const first = batches[batch] as number;

@@ -1,0 +1,318 @@
+// How many accesses things cost. Counts, not times: they are the same on every machine.
+
+import { MemoryBackend } from "@qcow/backend-memory";
+import { type BlockBackend, ForwardingBackend, type IoOptions, readOnly, withCounting } from "@qcow/block";
+import { checkImage, type Observer, Qcow2Reader, readMetadata } from "@qcow/engine";
+import { describe, expect, test } from "vitest";
+import { ImageBuilder } from "./image-builder.js";
+import { Random } from "./random.js";
+import { compression } from "./streams.js";
+
+const KIB = 1024;
+const MIB = 2 ** 20;
+
+function filled(clusterSize: number, value: number): Uint8Array {
+  return new Uint8Array(clusterSize).fill(value);
+}
+
+/** Counts what an observer is told. */
+function watch() {
+  const seen = { hits: 0, misses: 0, metadata: 0, data: 0, guest: 0 };
+  const observer: Observer = {
+    guestRead: ({ length }) => {
+      seen.guest += length;
+    },
+    hostRead: ({ purpose }) => void seen[purpose]++,
+    cacheLookup: ({ hit }) => void seen[hit ? "hits" : "misses"]++,
+  };
+  return { seen, observer };
+}
+
+describe("opening", () => {
+  test("a small image takes two reads: the head and the L1 table", async () => {
+    const { backend } = await new ImageBuilder({ size: MIB }).data(0, filled(64 * KIB, 1)).build();
+    const counted = withCounting(backend);
+    await Qcow2Reader.open(counted);
+    expect(counted.counters.reads).toBe(2);
+    expect(counted.counters.bytesRead).toBeLessThanOrEqual(64 * KIB + 8);
+  });
+
+  test("one with snapshots takes one read more", async () => {
+    const { backend } = await new ImageBuilder({ size: MIB }).snapshot("1", "a").snapshot("2", "b").build();
+    const counted = withCounting(backend);
+    await Qcow2Reader.open(counted, { snapshot: "b" });
+    expect(counted.counters.reads).toBe(3);
+  });
+
+  test("one with clusters of 2 MiB does not read a whole cluster for its head", async () => {
+    const { backend } = await new ImageBuilder({ size: 4 * MIB, clusterBits: 21 })
+      .data(0, filled(2 * MIB, 1))
+      .build();
+    const counted = withCounting(backend);
+    await readMetadata(counted);
+    expect(counted.counters).toMatchObject({ reads: 1, bytesRead: 64 * KIB });
+  });
+
+  test("one whose extensions fill more than the first read still finds them all", async () => {
+    const data = new Uint8Array(100 * KIB).fill(5);
+    const extensions = [{ type: "unknown", magic: 0x1234, data } as const];
+    const backing = { name: "far behind", format: "raw" };
+    const { backend } = await new ImageBuilder({ size: MIB, clusterBits: 20, extensions, backing }).build();
+    const metadata = await readMetadata(backend);
+    expect(metadata.extensions[0]).toEqual(extensions[0]);
+    expect(metadata.backingFile).toMatchObject({ name: "far behind", format: "raw" });
+  });
+});
+
+describe("reading", () => {
+  test("8 MiB in a row takes one L2 table and four reads of 2 MiB", async () => {
+    const builder = new ImageBuilder({ size: 8 * MIB });
+    for (let cluster = 0; cluster < 128; cluster++) builder.data(cluster, filled(64 * KIB, cluster));
+    const { backend } = await builder.build();
+    const { seen, observer } = watch();
+    const reader = await Qcow2Reader.open(backend, { observer });
+    await reader.read(0, new Uint8Array(8 * MIB));
+    expect(seen).toEqual({ hits: 0, misses: 1, metadata: 1, data: 4, guest: 8 * MIB });
+  });
+
+  test("compressed neighbours takes one read for all of them", async () => {
+    const builder = new ImageBuilder({ size: MIB });
+    for (let cluster = 0; cluster < 16; cluster++)
+      await builder.compressed(cluster, filled(64 * KIB, cluster + 1));
+    const { backend } = await builder.build();
+    const { seen, observer } = watch();
+    const reader = await Qcow2Reader.open(backend, { observer, compression });
+    await reader.read(0, new Uint8Array(MIB));
+    expect(seen.data).toBe(1);
+  });
+
+  test("one compressed cluster that many guest clusters name decompresses it once", async () => {
+    const builder = await new ImageBuilder({ size: MIB }).compressed(0, filled(64 * KIB, 7));
+    for (let cluster = 1; cluster < 16; cluster++) builder.share(cluster, 0);
+    const { backend } = await builder.build();
+    let calls = 0;
+    const counting = {
+      compress: compression.compress.bind(compression),
+      decompress: (...args: Parameters<typeof compression.decompress>) => {
+        calls++;
+        return compression.decompress(...args);
+      },
+    };
+    const reader = await Qcow2Reader.open(backend, { compression: counting });
+    const target = new Uint8Array(MIB);
+    await reader.read(0, target);
+    expect(target.every((byte) => byte === 7)).toBe(true);
+    expect(calls).toBe(1);
+  });
+
+  test("clusters that lie backwards in the host still takes one read", async () => {
+    const builder = new ImageBuilder({ size: MIB });
+    for (let cluster = 15; cluster >= 0; cluster--) builder.data(cluster, filled(64 * KIB, cluster + 1));
+    const { backend } = await builder.build();
+    const { seen, observer } = watch();
+    const reader = await Qcow2Reader.open(backend, { observer });
+    const target = new Uint8Array(MIB);
+    await reader.read(0, target);
+    expect([target[0], target[MIB - 1], seen.data]).toEqual([1, 16, 1]);
+  });
+
+  test("zeros and holes takes no data read at all", async () => {
+    const { backend } = await new ImageBuilder({ size: MIB }).zero(0, true).zero(1).build();
+    const { seen, observer } = watch();
+    const reader = await Qcow2Reader.open(backend, { observer });
+    const target = filled(MIB, 9);
+    await reader.read(0, target);
+    expect(target.every((byte) => byte === 0)).toBe(true);
+    expect(seen.data).toBe(0);
+  });
+});
+
+describe("mapping", () => {
+  test("an empty disk of a pebibyte reads no L2 table", async () => {
+    const { backend } = await new ImageBuilder({ size: 2 ** 50 }).build();
+    const counted = withCounting(backend);
+    const reader = await Qcow2Reader.open(counted);
+    counted.counters.reads = 0;
+    const extents = [];
+    for await (const extent of reader.map()) extents.push(extent);
+    expect(extents).toEqual([
+      { start: 0, length: 2 ** 50, depth: 0, present: false, zero: true, data: false, compressed: false },
+    ]);
+    expect(await reader.seekMapped(5)).toBe(2 ** 50);
+    expect(counted.counters.reads).toBe(0);
+  });
+
+  test("reads each L2 table once, however many batches it takes", async () => {
+    const builder = new ImageBuilder({ size: 32 * MIB, clusterBits: 9 });
+    for (let cluster = 0; cluster < 65_536; cluster += 2) builder.data(cluster, filled(512, 1));
+    const { backend } = await builder.build();
+    const { seen, observer } = watch();
+    const reader = await Qcow2Reader.open(backend, { observer });
+    let [extents, batches] = [0, 0];
+    for await (const batch of reader.mapBatches()) {
+      extents += batch.count;
+      batches++;
+    }
+    expect(extents).toBe(65_536);
+    expect(batches).toBeGreaterThan(2);
+    expect(seen.metadata).toBe(1024);
+  });
+});
+
+describe("the cache of L2 tables", () => {
+  // 512-byte clusters: a table maps 32 KiB of the disk.
+  async function build() {
+    const builder = new ImageBuilder({ size: 64 * 32 * KIB, clusterBits: 9 });
+    for (let table = 0; table < 64; table++) builder.data(table * 64, filled(512, table + 1));
+    return await builder.build();
+  }
+  const readByte = async (reader: Qcow2Reader, table: number): Promise<number | undefined> => {
+    const byte = new Uint8Array(1);
+    await reader.read(table * 32 * KIB, byte);
+    return byte[0];
+  };
+
+  test("keeps what fits and forgets what was used least recently", async () => {
+    const { seen, observer } = watch();
+    const reader = await Qcow2Reader.open((await build()).backend, { observer, metadataCacheBytes: 4 * 512 });
+    for (const table of [0, 1, 2, 3, 0, 1, 2, 3]) expect(await readByte(reader, table)).toBe(table + 1);
+    expect(seen).toMatchObject({ misses: 4, hits: 4, metadata: 4 });
+    // 4 pushes 0 out, 0 pushes 1 out; 3 and 4 stay.
+    for (const table of [4, 0, 3, 4]) expect(await readByte(reader, table)).toBe(table + 1);
+    expect(seen).toMatchObject({ misses: 6, hits: 6, metadata: 6 });
+  });
+
+  test("keeps one table however little it may have", async () => {
+    const { seen, observer } = watch();
+    const reader = await Qcow2Reader.open((await build()).backend, { observer, metadataCacheBytes: 0 });
+    for (const table of [5, 5, 6, 6, 5]) await readByte(reader, table);
+    expect(seen).toMatchObject({ misses: 3, hits: 2 });
+    const target = new Uint8Array(64 * 32 * KIB);
+    await reader.read(0, target);
+    expect(target[63 * 32 * KIB]).toBe(64);
+  });
+
+  test("reads a table once for all who miss it at the same time", async () => {
+    const { seen, observer } = watch();
+    const reader = await Qcow2Reader.open((await build()).backend, { observer });
+    await Promise.all(Array.from({ length: 20 }, () => readByte(reader, 9)));
+    expect(seen).toMatchObject({ misses: 20, metadata: 1 });
+  });
+});
+
+describe("a check", () => {
+  test("reads each L2 table once even when 40 snapshots share it, and writes nothing", async () => {
+    const builder = new ImageBuilder({ size: 64 * 32 * KIB, clusterBits: 9 });
+    for (let table = 0; table < 64; table++) builder.data(table * 64, filled(512, table + 1));
+    for (let snapshot = 1; snapshot <= 40; snapshot++) builder.snapshot(String(snapshot), `s${snapshot}`);
+    const { backend } = await builder.build();
+    const before = backend.toBytes();
+    const counted = withCounting(backend as BlockBackend);
+    const report = await checkImage(counted);
+    expect(report).toMatchObject({ leaks: 0, corruptions: 0, attempts: 1, fileChanging: false });
+    const { bytesRead, writes, resizes, flushes, discards } = counted.counters;
+    expect({ writes, resizes, flushes, discards }).toEqual({
+      writes: 0,
+      resizes: 0,
+      flushes: 0,
+      discards: 0,
+    });
+    // The whole file is less than 64 KiB of head and the tables; shared tables come once.
+    expect(bytesRead).toBeLessThan(2 * before.length);
+    expect(Buffer.compare(backend.toBytes(), before)).toBe(0);
+  });
+
+  test("reads no contents: 64 tables of neighbours in a row are one read", async () => {
+    const builder = new ImageBuilder({ size: 64 * 32 * KIB, clusterBits: 9 });
+    for (let table = 0; table < 64; table++) builder.data(table * 64, filled(512, table + 1));
+    const { backend } = await builder.build();
+    const counted = withCounting(backend);
+    const progress: { done: number; total: number }[] = [];
+    await checkImage(counted, { onProgress: (at) => progress.push(at) });
+    expect(counted.counters.reads).toBeLessThanOrEqual(6);
+    expect(progress.at(-1)).toEqual({ done: 64, total: 64 });
+  });
+
+  test("of an image without tables says at once that it is done", async () => {
+    const { backend } = await new ImageBuilder({ size: MIB }).build();
+    const progress: { done: number; total: number }[] = [];
+    await checkImage(backend, { onProgress: (at) => progress.push(at) });
+    expect(progress).toEqual([{ done: 0, total: 0 }]);
+  });
+
+  test("keeps as many findings as it is told to, and counts all", async () => {
+    const image = await new ImageBuilder({ size: MIB }).build();
+    const { clusterSize } = image.geometry;
+    await image.backend.resize((await image.backend.size()) + 100 * clusterSize);
+    for (let cluster = 20; cluster < 40; cluster++) await image.setRefcount(cluster, 1n);
+    const report = await checkImage(image.backend, { findingsMax: 3 });
+    expect(report).toMatchObject({ leaks: 20, findingsOmitted: 17 });
+    expect(report.findings).toHaveLength(3);
+  });
+});
+
+/** A file that another process makes longer: each question for its size finds `step` bytes more of what it will be. */
+class Growing extends ForwardingBackend {
+  #size: number;
+  readonly #step: number;
+
+  constructor(inner: BlockBackend, size: number, step: number) {
+    super(inner);
+    this.#size = size;
+    this.#step = step;
+  }
+
+  override async size(options?: IoOptions): Promise<number> {
+    const size = this.#size;
+    this.#size = Math.min(await super.size(options), size + this.#step);
+    return size;
+  }
+}
+
+describe("a check of a file that grows", () => {
+  const CLUSTER = 64 * KIB;
+
+  // The last four clusters are not there yet: an L2 table, the L1 table, and the refcounts.
+  async function build(step: number) {
+    const image = await new ImageBuilder({ size: MIB }).data(0, filled(CLUSTER, 1)).build();
+    const size = await image.backend.size();
+    return new Growing(image.backend, size - 4 * CLUSTER, step);
+  }
+
+  test("is begun anew, at most five times, and says that the answer may be stale", async () => {
+    const report = await checkImage(await build(1));
+    expect(report).toMatchObject({ attempts: 5, fileChanging: true });
+    expect(report.corruptions).toBeGreaterThan(0);
+  });
+
+  test("is trusted once nothing is missing any more", async () => {
+    const report = await checkImage(await build(CLUSTER));
+    expect(report).toMatchObject({ leaks: 0, corruptions: 0, fileChanging: false });
+    expect(report.attempts).toBeGreaterThan(1);
+  });
+
+  test("is not repeated for a file that stays as it is, damaged as it may be", async () => {
+    const report = await checkImage(await build(0));
+    expect(report).toMatchObject({ attempts: 1, fileChanging: false });
+    expect(report.corruptions).toBeGreaterThan(0);
+  });
+});
+
+describe("a file that grows while it is read", () => {
+  test("gives what was appended after it was opened", async () => {
+    const random = new Random(3);
+    const bytes = random.bytes(64 * KIB);
+    const image = await new ImageBuilder({ size: MIB }).data(0, bytes).build();
+    const end = await image.backend.size();
+    const reader = await Qcow2Reader.open(readOnly(image.backend));
+    await image.backend.write(end, bytes);
+    await image.putU64(image.l2EntryOffset(1), BigInt(end));
+    const target = new Uint8Array(64 * KIB);
+    await reader.read(64 * KIB, target);
+    expect(Buffer.compare(target, bytes)).toBe(0);
+  });
+
+  test("a memory backend of no bytes is no image", async () => {
+    await expect(Qcow2Reader.open(new MemoryBackend())).rejects.toMatchObject({ code: "QCOW2_TRUNCATED" });
+  });
+});
