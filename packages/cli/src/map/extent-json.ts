@@ -17,8 +17,8 @@ export class ExtentJsonWriter {
   #used = 0;
   #isEmpty = true;
   // The text between the start and the offset mostly repeats: it is made once and copied.
-  readonly #middle = new Uint8Array(ENTRY_BYTES_MAX);
-  #middleLength = 0;
+  readonly #middleBytes = new Uint8Array(ENTRY_BYTES_MAX);
+  #middle = this.#middleBytes;
   #middleOf = { length: -1, depth: -1, flags: -1 };
 
   constructor(sink: BlockSink) {
@@ -40,7 +40,7 @@ export class ExtentJsonWriter {
     if (this.#isEmpty) {
       this.#prepareMiddle(0, 0, 0);
       const at = putNumber(this.#block, put(this.#block, this.#used, FIRST), start);
-      this.#used = putStart(this.#block, at, this.#middle, this.#middleLength);
+      this.#used = put(this.#block, at, this.#middle);
       this.#block[this.#used++] = BRACE;
     }
     this.#used = put(this.#block, this.#used, CLOSE);
@@ -53,7 +53,8 @@ export class ExtentJsonWriter {
     let at = put(this.#block, this.#used, this.#isEmpty ? FIRST : NEXT);
     this.#isEmpty = false;
     at = putNumber(this.#block, at, batch.start[index] as number);
-    at = putStart(this.#block, at, this.#middle, this.#middleLength);
+    this.#block.set(this.#middle, at);
+    at += this.#middle.length;
     if ((flags & ExtentFlag.hasOffset) !== 0) {
       at = put(this.#block, at, OFFSET);
       at = putNumber(this.#block, at, batch.offset[index] as number);
@@ -66,12 +67,13 @@ export class ExtentJsonWriter {
     const last = this.#middleOf;
     if (last.length === length && last.depth === depth && last.flags === flags) return;
     this.#middleOf = { length, depth, flags };
-    const middle = this.#middle;
+    const middle = this.#middleBytes;
     let at = putNumber(middle, put(middle, 0, LENGTH), length);
     at = putNumber(middle, put(middle, at, DEPTH), depth);
     at = put(middle, at, (flags & ExtentFlag.present) === 0 ? NOT_PRESENT : PRESENT);
     at = put(middle, at, (flags & ExtentFlag.zero) === 0 ? NOT_ZERO : ZERO);
-    this.#middleLength = put(middle, at, (flags & ExtentFlag.data) === 0 ? NO_DATA : DATA);
+    at = put(middle, at, (flags & ExtentFlag.data) === 0 ? NO_DATA : DATA);
+    this.#middle = middle.subarray(0, at);
   }
 
   async #flush(): Promise<void> {
@@ -98,14 +100,10 @@ const OFFSET = encoder.encode(', "offset": ');
 const BRACE = 0x7d;
 const DIGIT_ZERO = 0x30;
 
-function put(target: Uint8Array, at: number, text: Uint8Array): number {
-  return putStart(target, at, text, text.length);
-}
-
 /** Copies by hand: for texts this short a call of `set` costs more. */
-function putStart(target: Uint8Array, at: number, text: Uint8Array, length: number): number {
-  for (let index = 0; index < length; index++) target[at + index] = text[index] as number;
-  return at + length;
+function put(target: Uint8Array, at: number, text: Uint8Array): number {
+  for (let index = 0; index < text.length; index++) target[at + index] = text[index] as number;
+  return at + text.length;
 }
 
 const BILLION = 1_000_000_000;
@@ -117,14 +115,22 @@ function putNumber(target: Uint8Array, at: number, value: number): number {
   return putDigits(target, putDigits(target, at, high, digitCount(high)), value - high * BILLION, 9);
 }
 
+// The two digits of each number below 100: one division serves two digits.
+const TENS = Uint8Array.from({ length: 100 }, (_, number) => DIGIT_ZERO + Math.floor(number / 10));
+const ONES = Uint8Array.from({ length: 100 }, (_, number) => DIGIT_ZERO + (number % 10));
+
 /** The last `count` digits of a value below 2^31. */
 function putDigits(target: Uint8Array, at: number, value: number, count: number): number {
   let rest = value | 0;
-  for (let index = at + count - 1; index >= at; index--) {
-    const next = (rest / 10) | 0;
-    target[index] = DIGIT_ZERO + rest - next * 10;
+  let index = at + count - 1;
+  for (; index > at; index -= 2) {
+    const next = (rest / 100) | 0;
+    const pair = rest - next * 100;
+    target[index] = ONES[pair] as number;
+    target[index - 1] = TENS[pair] as number;
     rest = next;
   }
+  if (index === at) target[at] = DIGIT_ZERO + rest;
   return at + count;
 }
 

@@ -91,8 +91,8 @@ describe("info", () => {
 describe("check", () => {
   it.each([
     ["disk.qcow2", 0, "No errors were found on the image.\nTotal free blocks: 0\nTotal used blocks: 8\n", ""],
-    ["leak.qcow2", 3, "1 leaked clusters were found", "Leak: "],
-    ["corrupt.qcow2", 2, "errors were found on the image", "ERROR: "],
+    ["leak.qcow2", 3, "1 leaked clusters were found", "Leaked cluster "],
+    ["corrupt.qcow2", 2, "errors were found on the image", "ERROR "],
   ])("%s ends with %d", async (name, exitCode, words, finding) => {
     const ran = await qcow("check", name);
     expect(ran.exitCode).toBe(exitCode);
