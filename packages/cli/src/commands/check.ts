@@ -40,7 +40,9 @@ export default class Check extends QcowCommand<typeof Check> {
   }
 
   #printFindings({ findings, findingsOmitted, fileChanging }: CheckReport): void {
-    for (const { message, code } of findings) this.note(`${printable(message)} (${code})`);
+    for (const { severity, message, code } of findings) {
+      this.note(`${severity === "leak" ? "" : "ERROR "}${printable(message)} (${code})`);
+    }
     if (findingsOmitted > 0) this.note(`… and ${findingsOmitted} more.`);
     if (fileChanging) {
       this.note("Warning: another process is changing the file; what was found may be out of date.");
