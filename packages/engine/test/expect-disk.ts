@@ -88,6 +88,7 @@ function seek(extents: readonly Extent[], offset: number, data: boolean, size: n
 }
 
 function cut(extents: readonly Extent[], start: number, end: number): Extent[] {
+  if (start === end) return [];
   return extents
     .filter((extent) => extent.start < end && extent.start + extent.length > start)
     .map((extent) => {

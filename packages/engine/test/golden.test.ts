@@ -135,7 +135,19 @@ describe.each(GOLDEN_NAMES)("%s", (name) => {
     await reader.close();
   });
 
-  test.runIf(!encrypted)("reads as QEMU reads it, whole and in all its snapshots", async () => {
+  if (encrypted) {
+    test("is refused where it is encrypted, and only there", async () => {
+      const reader = await open(name);
+      const zeros = new Uint8Array(512).fill(1);
+      await reader.read(await reader.seekUnmapped(0), zeros);
+      expect(zeros.every((byte) => byte === 0)).toBe(true);
+      const data = await reader.seekMapped(0);
+      await expect(reader.read(data, zeros)).rejects.toMatchObject({ code: "QCOW2_ENCRYPTED" });
+    });
+    return;
+  }
+
+  test("reads as QEMU reads it, whole and in all its snapshots", async () => {
     const reader = await open(name);
     if (expected.sha256 !== undefined) expect(await hash(reader)).toBe(expected.sha256);
     for (const [offset, length, sha256] of expected.dataRuns ?? []) {
@@ -144,14 +156,5 @@ describe.each(GOLDEN_NAMES)("%s", (name) => {
     for (const { id, sha256 } of expected.snapshots ?? []) {
       if (sha256 !== null) expect(await hash(await open(name, id)), `snapshot ${id}`).toBe(sha256);
     }
-  });
-
-  test.runIf(encrypted)("is refused where it is encrypted, and only there", async () => {
-    const reader = await open(name);
-    const zeros = new Uint8Array(512).fill(1);
-    await reader.read(await reader.seekUnmapped(0), zeros);
-    expect(zeros.every((byte) => byte === 0)).toBe(true);
-    const data = await reader.seekMapped(0);
-    await expect(reader.read(data, zeros)).rejects.toMatchObject({ code: "QCOW2_ENCRYPTED" });
   });
 });

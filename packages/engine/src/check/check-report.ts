@@ -25,12 +25,10 @@ export type FindingCode =
   | "COMPRESSED_ENTRY_INVALID"
   | "SUBCLUSTER_BITMAP_INVALID"
   | "ZERO_FLAG_NOT_ALLOWED"
-  | "DATA_FILE_OFFSET_WRONG"
   | "SNAPSHOT_TABLE_INVALID"
   | "SNAPSHOT_L1_INVALID"
   | "BITMAP_INVALID"
-  | "TABLE_UNREADABLE"
-  | "FILE_CHANGING";
+  | "TABLE_UNREADABLE";
 
 export interface CheckReport {
   /** Clusters of the guest's disk. */

@@ -51,6 +51,8 @@ export class ClusterPages<P extends Page> {
 
   /** The number of cluster `index`; 0 for one that was never counted or does not exist. */
   get(index: number): number {
+    // Entries can name clusters past 2^32, where shifts would wrap around to others.
+    if (index >= this.size) return 0;
     return this.#pages[index >>> PAGE_SHIFT]?.[index & PAGE_MASK] ?? 0;
   }
 

@@ -1,0 +1,40 @@
+// The names this package exports: a change here is a change for its users.
+
+import * as engine from "@qcow/engine";
+import { expect, test } from "vitest";
+
+test("exports exactly this", () => {
+  expect(Object.keys(engine).sort()).toMatchInlineSnapshot(`
+    [
+      "CHAIN_DEPTH_MAX",
+      "EngineError",
+      "ExtentFlag",
+      "METADATA_CACHE_BYTES_DEFAULT",
+      "Qcow2Reader",
+      "checkImage",
+      "decodeToRaw",
+      "isEngineError",
+      "readChain",
+      "readMetadata",
+    ]
+  `);
+});
+
+test("a reader has exactly these members", () => {
+  expect(Object.getOwnPropertyNames(engine.Qcow2Reader.prototype).sort()).toMatchInlineSnapshot(`
+    [
+      "chunks",
+      "close",
+      "constructor",
+      "layers",
+      "map",
+      "mapBatches",
+      "metadata",
+      "read",
+      "readable",
+      "seekMapped",
+      "seekUnmapped",
+      "virtualSize",
+    ]
+  `);
+});
