@@ -2,8 +2,8 @@
 
 import { FaultyBackend, MemoryBackend } from "@qcow/backend-memory";
 import { type CompressionBackend, type IoOptions, readOnly, withTracing } from "@qcow/block";
-import { checkImage, decodeToRaw, Qcow2Reader, readChain, readMetadata } from "@qcow/engine";
 import { describe, expect, test } from "vitest";
+import { checkImage, decodeToRaw, Qcow2Reader, readChain, readMetadata } from "../src/index.js";
 import { ImageBuilder } from "./image-builder.js";
 import { compression } from "./streams.js";
 

@@ -2,8 +2,8 @@
 
 import { MemoryBackend } from "@qcow/backend-memory";
 import { type BlockBackend, ForwardingBackend, type IoOptions, readOnly, withCounting } from "@qcow/block";
-import { checkImage, type Observer, Qcow2Reader, readMetadata } from "@qcow/engine";
 import { describe, expect, test } from "vitest";
+import { checkImage, type Observer, Qcow2Reader, readMetadata } from "../src/index.js";
 import { ImageBuilder } from "./image-builder.js";
 import { Random } from "./random.js";
 import { compression } from "./streams.js";

@@ -2,8 +2,14 @@
 
 import { MemoryBackend } from "@qcow/backend-memory";
 import { BackendError, type BlockBackend, ForwardingBackend, type ReadableBlockBackend } from "@qcow/block";
-import { CHAIN_DEPTH_MAX, Qcow2Reader, type Reference, type ReferenceOpener, readChain } from "@qcow/engine";
 import { describe, expect, test } from "vitest";
+import {
+  CHAIN_DEPTH_MAX,
+  Qcow2Reader,
+  type Reference,
+  type ReferenceOpener,
+  readChain,
+} from "../src/index.js";
 import { DiskModel } from "./disk-model.js";
 import { expectMap, expectReads, expectStreams } from "./expect-disk.js";
 import { ImageBuilder } from "./image-builder.js";

@@ -1,7 +1,7 @@
 // One damage at a time, and the finding it must give. Expected totals are those of qemu-img check.
 
-import { type CheckReport, checkImage, type Finding, type FindingCode } from "@qcow/engine";
 import { describe, expect, test } from "vitest";
+import { type CheckReport, checkImage, type Finding, type FindingCode } from "../src/index.js";
 import type { BuiltImage } from "./built-image.js";
 import { ImageBuilder, type ImageOptions } from "./image-builder.js";
 

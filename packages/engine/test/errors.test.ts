@@ -2,8 +2,8 @@
 
 import { MemoryBackend } from "@qcow/backend-memory";
 import { BackendError } from "@qcow/block";
-import { checkImage, EngineError, type EngineErrorCode, isEngineError, Qcow2Reader } from "@qcow/engine";
 import { describe, expect, test } from "vitest";
+import { checkImage, EngineError, type EngineErrorCode, isEngineError, Qcow2Reader } from "../src/index.js";
 import type { BuiltImage } from "./built-image.js";
 import { ImageBuilder, type ImageOptions } from "./image-builder.js";
 import { compression, deflate } from "./streams.js";

@@ -1,7 +1,7 @@
 // Compares what a reader says of a disk with the model of it, in every way there is to ask.
 
-import type { Extent, Qcow2Reader } from "@qcow/engine";
 import { expect } from "vitest";
+import type { Extent, Qcow2Reader } from "../src/index.js";
 import type { DiskModel } from "./disk-model.js";
 import type { Random } from "./random.js";
 import { randomRanges } from "./random-image.js";

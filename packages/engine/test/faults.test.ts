@@ -2,8 +2,8 @@
 
 import { FaultyBackend, ManualClock, MemoryBackend } from "@qcow/backend-memory";
 import { BackendError, isBackendError, readOnly } from "@qcow/block";
-import { checkImage, decodeToRaw, Qcow2Reader } from "@qcow/engine";
 import { describe, expect, test } from "vitest";
+import { checkImage, decodeToRaw, Qcow2Reader } from "../src/index.js";
 import { expectBytes } from "./expect-disk.js";
 import { ImageBuilder } from "./image-builder.js";
 import { Random } from "./random.js";

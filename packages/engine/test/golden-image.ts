@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
 import { MemoryBackend } from "@qcow/backend-memory";
-import type { ReferenceOpener } from "@qcow/engine";
+import type { ReferenceOpener } from "../src/index.js";
 
 const FOLDER = new URL("./images/", import.meta.url);
 

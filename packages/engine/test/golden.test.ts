@@ -1,9 +1,9 @@
 // Images made by QEMU, which must read, map, check and describe themselves as QEMU said.
 
 import { createHash } from "node:crypto";
-import { type CheckReport, checkImage, type ImageMetadata, Qcow2Reader, readMetadata } from "@qcow/engine";
 import { hasLazyRefcounts, isCorrupt, isDirty, luksInfo } from "@qcow/format";
 import { describe, expect, test } from "vitest";
+import { type CheckReport, checkImage, type ImageMetadata, Qcow2Reader, readMetadata } from "../src/index.js";
 import { GOLDEN_NAMES, type GoldenExtent, golden, goldenFile, goldenOpener } from "./golden-image.js";
 import { compression } from "./streams.js";
 

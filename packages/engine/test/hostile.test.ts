@@ -1,9 +1,9 @@
 // Images made to cost time or memory, or to hide damage. Bounds are counted in bytes and reads, not in time.
 
 import { withCounting } from "@qcow/block";
-import { checkImage, Qcow2Reader, readMetadata } from "@qcow/engine";
 import { encodeSnapshotTable, type Snapshot } from "@qcow/format";
 import { describe, expect, test } from "vitest";
+import { checkImage, Qcow2Reader, readMetadata } from "../src/index.js";
 import { ImageBuilder } from "./image-builder.js";
 
 const MIB = 2 ** 20;

@@ -1,9 +1,9 @@
 // Random images of every geometry against plain bytes. A failure names its seed.
 
 import { isBackendError } from "@qcow/block";
-import { checkImage, isEngineError, Qcow2Reader } from "@qcow/engine";
 import { isFormatError } from "@qcow/format";
 import { describe, expect, test } from "vitest";
+import { checkImage, isEngineError, Qcow2Reader } from "../src/index.js";
 import type { BuiltImage } from "./built-image.js";
 import { expectMap, expectReads, expectStreams } from "./expect-disk.js";
 import { naiveRecount } from "./naive-recount.js";
