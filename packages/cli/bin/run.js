@@ -32,7 +32,7 @@ function dataFolder() {
 }
 
 async function start() {
-  const direct = command !== undefined && mayGoDirect() ? loadDirect() : undefined;
+  const direct = command !== undefined && mayGoDirect() ? bundle() : undefined;
   if (direct !== undefined && Object.hasOwn(direct.COMMANDS, command)) {
     const { name, version } = require("../package.json");
     return direct.runDirect(command, rest, { root, name, version });
@@ -42,14 +42,9 @@ async function start() {
 }
 
 /** The bundle; undefined when it was not built. */
-function loadDirect() {
-  const { compileDirect, evaluate } = require("./load-direct.js");
-  try {
-    return evaluate(compileDirect(root));
-  } catch (error) {
-    if (error.code === "ENOENT") return undefined;
-    throw error;
-  }
+function bundle() {
+  if (!existsSync(join(root, "dist", "direct.cjs"))) return undefined;
+  return require("./load-direct.js").loadDirect(root);
 }
 
 void start();

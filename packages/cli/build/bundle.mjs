@@ -1,6 +1,8 @@
 // Makes dist/direct.cjs, the bundle for the short way (src/direct.ts), out of what tsc made. Owns how
 // packages are bundled; code-cache.cjs adds the compiled code.
 
+import { createHash } from "node:crypto";
+import { writeFileSync } from "node:fs";
 import { build } from "esbuild";
 import { lazyRequires } from "./lazy-requires.mjs";
 import { writeNotices } from "./notices.mjs";
@@ -22,12 +24,13 @@ const wasmZstd = {
 };
 
 export async function makeBundle(root) {
-  const { metafile } = await build({
+  const { metafile, outputFiles } = await build({
     absWorkingDir: root,
     entryPoints: ["dist/direct.js"],
     outfile: "dist/direct.cjs",
     bundle: true,
     metafile: true,
+    write: false,
     platform: "node",
     format: "cjs",
     target: "node20.19",
@@ -39,5 +42,8 @@ export async function makeBundle(root) {
     plugins: [lazyRequires(/@oclif[\\/]core[\\/]lib[\\/].*\.js$/), wasmZstd],
     logLevel: "warning",
   });
+  const [bundle] = outputFiles;
+  const digest = createHash("sha256").update(bundle.contents).digest("hex").slice(0, 16);
+  writeFileSync(bundle.path, `/*${digest}*/${bundle.text}`);
   writeNotices(Object.keys(metafile.inputs), root);
 }

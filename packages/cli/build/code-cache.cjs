@@ -1,26 +1,31 @@
 "use strict";
 // Runs `qcow info` from the bundle once, and saves the code that V8 compiled on the way as
-// dist/direct.cache. It is good for the version of Node.js that runs this build; any other rejects it and
-// compiles, which is a little slower and otherwise the same.
-const { mkdtempSync, rmSync, writeFileSync } = require("node:fs");
+// dist/direct-*.cache, which is good for this bundle and this version of V8 (see bin/load-direct.js).
+const { mkdtempSync, readdirSync, rmSync, writeFileSync } = require("node:fs");
 const { tmpdir } = require("node:os");
 const { join } = require("node:path");
-const { compileDirect, evaluate } = require("../bin/load-direct.js");
+const { cachePath, compile, evaluate, readBundle } = require("../bin/load-direct.js");
 
 const root = join(__dirname, "..");
 const { name, version } = require("../package.json");
 const folder = mkdtempSync(join(tmpdir(), "qcow-build-"));
 
 async function main() {
-  rmSync(join(root, "dist", "direct.cache"), { force: true });
+  removeOldCaches();
   const image = join(folder, "empty.qcow2");
   writeFileSync(image, emptyImage());
-  const compiled = compileDirect(root);
+  const bundle = readBundle(root);
+  const compiled = compile(bundle, undefined);
   const { runDirect } = evaluate(compiled);
   process.stdout.write = (_chunk, done) => done?.() ?? true;
   await runDirect("info", [image], { root, name, version });
   await runDirect("info", [image, "--json"], { root, name, version });
-  writeFileSync(join(root, "dist", "direct.cache"), compiled.script.createCachedData());
+  writeFileSync(cachePath(bundle), compiled.script.createCachedData());
+}
+
+function removeOldCaches() {
+  const dist = join(root, "dist");
+  for (const name of readdirSync(dist)) if (/^direct.*\.cache$/.test(name)) rmSync(join(dist, name));
 }
 
 /** A version 3 image of an empty disk: four clusters of 64 KiB (header, refcount table, refcount block, L1 table). */
