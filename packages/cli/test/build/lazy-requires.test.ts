@@ -1,7 +1,10 @@
 import { createRequire } from "node:module";
 import { runInNewContext } from "node:vm";
 import { expect, it } from "vitest";
-import { makeLazy } from "../../build/lazy-requires.mjs";
+
+// The build is plain JavaScript without declarations.
+const script = new URL("../../build/lazy-requires.mjs", import.meta.url).href;
+const { makeLazy } = (await import(script)) as { makeLazy(source: string): string };
 
 const SOURCE = `
 const __importDefault = (mod) => (mod && mod.__esModule ? mod : { default: mod });

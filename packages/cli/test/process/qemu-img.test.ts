@@ -5,9 +5,11 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { runQcow } from "./run-qcow.js";
 
+const PEER = "qemu-img";
+
 function hasQemuImg(): boolean {
   try {
-    execFileSync("qemu-img", ["--version"], { stdio: "ignore" });
+    execFileSync(PEER, ["--version"], { stdio: "ignore" });
     return true;
   } catch {
     return false;
@@ -24,7 +26,7 @@ describe.skipIf(!available && !required)(
     const qemuImg = (...args: string[]): string => {
       const env = { ...process.env, TZ: "UTC" };
       try {
-        return execFileSync("qemu-img", args, {
+        return execFileSync(PEER, args, {
           cwd,
           encoding: "utf8",
           env,
