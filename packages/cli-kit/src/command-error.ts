@@ -10,6 +10,8 @@ export type CommandErrorCode =
   | "CLI_UNKNOWN_SCHEME"
   /** The output is the image itself, or a file that the image is made of. */
   | "CLI_OUTPUT_IS_INPUT"
+  /** Stdout cannot be written to: its disk is full, for example. */
+  | "CLI_OUTPUT_FAILED"
   /** `info --filter`: the path is malformed, or leads nowhere. */
   | "CLI_FILTER"
   /** A plugin or oclif itself gave up, for the reason in the message. */

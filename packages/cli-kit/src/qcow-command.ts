@@ -6,7 +6,7 @@ import type { Hooks, InferredArgs, InferredFlags } from "@oclif/core/interfaces"
 import type { LongOptions, ReadableBlockBackend } from "@qcow/block";
 import { parseAddress } from "./backend-address.js";
 import { type BackendHookOptions, hasBackendScheme, registerBackendScheme } from "./backend-registry.js";
-import { CommandError } from "./command-error.js";
+import { CommandError, isCommandError } from "./command-error.js";
 import { COMMON_FLAGS, type CommonFlags } from "./common-flags.js";
 import { printFailure } from "./error-report.js";
 import { ExitCode } from "./exit-codes.js";
@@ -14,7 +14,7 @@ import { type Interruption, watchInterrupts } from "./interrupt.js";
 import { jsonText } from "./json-text.js";
 import { type OpenImage, type OpenImageOptions, openImage, openSource } from "./open-image.js";
 import { type ProgressDisplay, startProgress } from "./progress.js";
-import { isOutputClosed, writeOutput } from "./standard-output.js";
+import { isOutputClosed, takeOverOutputErrors, writeOutput } from "./standard-output.js";
 
 /** The hooks that qcow adds to oclif's own. */
 export interface QcowHooks extends Hooks {
@@ -51,6 +51,7 @@ export abstract class QcowCommand<T extends typeof Command> extends Command {
 
   override async init(): Promise<void> {
     await super.init();
+    takeOverOutputErrors();
     this.#interruption = watchInterrupts();
     try {
       const { args, flags } = await this.parse(this.ctor);
@@ -80,7 +81,7 @@ export abstract class QcowCommand<T extends typeof Command> extends Command {
   }
 
   override logJson(document: unknown): void {
-    process.stdout.write(`${jsonText(document)}\n`);
+    this.print(jsonText(document)).catch((error: Error) => this.catch(error));
   }
 
   /** Writes lines for people, or data, to stdout; waits until they are taken. */
@@ -144,7 +145,7 @@ export abstract class QcowCommand<T extends typeof Command> extends Command {
       return;
     }
     printFailure(error, {
-      json: this.jsonEnabled(),
+      json: this.jsonEnabled() && !isCommandError(error, "CLI_OUTPUT_FAILED"),
       debug: this.argv.includes("--debug"),
       signal: this.#interruption?.signal,
     });

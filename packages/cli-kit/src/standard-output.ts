@@ -2,6 +2,7 @@
 // gone (`qcow map … | head`); what is written is the commands' business.
 
 import type { Writable } from "node:stream";
+import { CommandError } from "./command-error.js";
 
 /** The reader of stdout closed it: not an error, but nothing more can be done. */
 export class OutputClosedError extends Error {
@@ -11,15 +12,29 @@ export class OutputClosedError extends Error {
 /**
  * Writes all of `chunk` and resolves once the stream has taken it, so that the caller may reuse the memory.
  *
- * @throws OutputClosedError when the reader has gone; the stream's own error otherwise.
+ * @throws OutputClosedError when the reader has gone, CommandError `CLI_OUTPUT_FAILED` for other failures.
  */
 export function writeOutput(chunk: Uint8Array | string, stream: Writable = process.stdout): Promise<void> {
   return new Promise((resolve, reject) => {
     stream.write(chunk, (error) => {
       if (error === undefined || error === null) resolve();
-      else reject(isBrokenPipe(error) ? new OutputClosedError("the reader of the output has gone") : error);
+      else reject(outputError(error));
     });
   });
+}
+
+/**
+ * Leaves failures of stdout to those who write, and ignores those of stderr, where they could not be told.
+ * Without this, Node.js ends the process with a stack, for which oclif adds a listener that throws.
+ */
+export function takeOverOutputErrors(): void {
+  process.stdout.removeAllListeners("error");
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
+}
+
+function outputError(error: Error): Error {
+  if (isBrokenPipe(error)) return new OutputClosedError("the reader of the output has gone");
+  return new CommandError("CLI_OUTPUT_FAILED", `cannot write the output: ${error.message}`, { cause: error });
 }
 
 /** Whether `error` says that nobody reads what we write. */

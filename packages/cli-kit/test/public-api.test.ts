@@ -34,6 +34,7 @@ it("exports these names and no others", () => {
       "reportError",
       "sizeFlag",
       "startProgress",
+      "takeOverOutputErrors",
       "traced",
       "watchInterrupts",
       "writeOutput",

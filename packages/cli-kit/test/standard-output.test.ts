@@ -24,4 +24,5 @@ it("tells a reader that has gone from other failures", async () => {
   };
   expect(isOutputClosed(await failing("EPIPE"))).toBe(true);
   expect(isOutputClosed(await failing("ENOSPC"))).toBe(false);
+  expect(await failing("ENOSPC")).toMatchObject({ code: "CLI_OUTPUT_FAILED" });
 });

@@ -6,7 +6,7 @@
 //   whenever plugins are installed (they may add backends and hooks), and for --debug (readable stacks).
 // The bundle has its own copies of @oclif/core and @qcow/cli-kit, which a plugin's command must not meet:
 // the two never run in the same process.
-const { existsSync } = require("node:fs");
+const { existsSync, readFileSync } = require("node:fs");
 const { homedir } = require("node:os");
 const { join } = require("node:path");
 
@@ -19,7 +19,19 @@ const WHOLE = new Set(["--help", "-h", "--debug"]);
 function mayGoDirect() {
   const end = rest.indexOf("--");
   const words = end === -1 ? rest : rest.slice(0, end);
-  return !words.some((word) => WHOLE.has(word)) && !existsSync(join(dataFolder(), "package.json"));
+  return !words.some((word) => WHOLE.has(word)) && !hasPlugins();
+}
+
+/** Whether the user has installed or linked plugins; true when it cannot be told, so that oclif can complain. */
+function hasPlugins() {
+  const list = join(dataFolder(), "package.json");
+  if (!existsSync(list)) return false;
+  try {
+    const { oclif } = JSON.parse(readFileSync(list, "utf8"));
+    return (oclif?.plugins ?? []).length > 0;
+  } catch {
+    return true;
+  }
 }
 
 /** Where oclif keeps what the user has installed. */
@@ -47,4 +59,7 @@ function bundle() {
   return require("./load-direct.js").loadDirect(root);
 }
 
-void start();
+start().catch((error) => {
+  process.stderr.write(`qcow: internal error: ${error?.message} (CLI_BUG)\n${error?.stack}\n`);
+  process.exitCode = 70;
+});

@@ -62,3 +62,19 @@ it.skipIf(process.platform === "win32")("a failing write removes the file that d
   expect(out).toContain("exit 1");
   expect(existsSync(join(cwd, "out.raw"))).toBe(false);
 });
+
+it.skipIf(process.platform !== "linux").each([
+  ["info", "disk.qcow2"],
+  ["info", "disk.qcow2", "--json"],
+  ["map", "disk.qcow2", "--json"],
+  ["decode", "disk.qcow2", "-"],
+])("%s %s %s to a full disk fails in one line", async (...args) => {
+  const { spawnSync } = await import("node:child_process");
+  const { openSync } = await import("node:fs");
+  const { PROGRAM } = await import("./run-qcow.js");
+  const stdio: ["ignore", number, "pipe"] = ["ignore", openSync("/dev/full", "w"), "pipe"];
+  const words = args.filter((word) => word !== undefined);
+  const ran = spawnSync(process.execPath, [PROGRAM, ...words], { cwd, stdio, encoding: "utf8" });
+  expect(ran.stderr).toMatch(/^qcow: cannot write the output: .+ \(CLI_OUTPUT_FAILED\)\n$/);
+  expect(ran.status).toBe(1);
+});
