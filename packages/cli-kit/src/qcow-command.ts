@@ -84,8 +84,9 @@ export abstract class QcowCommand<T extends typeof Command> extends Command {
     this.print(jsonText(document)).catch((error: Error) => this.catch(error));
   }
 
-  /** Writes lines for people, or data, to stdout; waits until they are taken. */
+  /** Writes lines for people, or a document, to stdout, below the progress bar; waits until they are taken. */
   protected print(text: string): Promise<void> {
+    this.#progress?.stop();
     return writeOutput(`${text}\n`);
   }
 
