@@ -1,7 +1,14 @@
 // How many accesses things cost. Counts, not times: they are the same on every machine.
 
 import { MemoryBackend } from "@qcow/backend-memory";
-import { type BlockBackend, ForwardingBackend, type IoOptions, readOnly, withCounting } from "@qcow/block";
+import {
+  type BlockBackend,
+  ForwardingBackend,
+  type IoOptions,
+  readOnly,
+  withCounting,
+  withTracing,
+} from "@qcow/block";
 import { describe, expect, test } from "vitest";
 import { checkImage, type Observer, Qcow2Reader, readMetadata } from "../src/index.js";
 import { ImageBuilder } from "./image-builder.js";
@@ -295,6 +302,46 @@ describe("a check of a file that grows", () => {
     const report = await checkImage(await build(0));
     expect(report).toMatchObject({ attempts: 1, fileChanging: false });
     expect(report.corruptions).toBeGreaterThan(0);
+  });
+});
+
+describe("reads under way at once", () => {
+  // 64 tables and 64 clusters of 512 bytes, none of them next to another.
+  async function build() {
+    let gap = 0;
+    const builder = new ImageBuilder({ size: 64 * 32 * KIB, clusterBits: 9, gap: () => gap });
+    gap = 40;
+    for (let table = 0; table < 64; table++) builder.data(table * 64, filled(512, table + 1));
+    return await builder.build();
+  }
+
+  test("are eight at most, of a check as of a read, and more than one", async () => {
+    const { backend } = await build();
+    let [running, most] = [0, 0];
+    const traced = withTracing(readOnly(backend), ({ operation, phase }) => {
+      if (operation !== "read") return;
+      running += phase === "start" ? 1 : -1;
+      most = Math.max(most, running);
+    });
+    const mostOf = async (work: () => Promise<unknown>): Promise<number> => {
+      most = 0;
+      await work();
+      return most;
+    };
+    expect(await mostOf(() => checkImage(traced))).toBe(8);
+    const reader = await Qcow2Reader.open(traced);
+    expect(await mostOf(() => reader.read(0, new Uint8Array(reader.virtualSize)))).toBeLessThanOrEqual(9);
+    expect(await mostOf(() => reader.read(0, new Uint8Array(reader.virtualSize)))).toBe(8);
+  });
+
+  test("of a small read are of nothing but what it needs", async () => {
+    const { backend } = await build();
+    const { seen, observer } = watch();
+    const reader = await Qcow2Reader.open(backend, { observer });
+    await reader.read(0, new Uint8Array(32 * KIB));
+    expect(seen).toMatchObject({ metadata: 1, data: 1 });
+    await reader.read(33 * KIB, new Uint8Array(10));
+    expect(seen).toMatchObject({ metadata: 2, data: 1 });
   });
 });
 

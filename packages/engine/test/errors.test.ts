@@ -59,6 +59,26 @@ const CASES: Record<
       },
     ],
     [
+      "a data cluster that starts where the file ends",
+      2 ** 20,
+      async () => {
+        const image = await small();
+        await image.backend.resize(2 ** 20);
+        await image.putU64(image.l2EntryOffset(1), 2n ** 20n);
+        await read(image);
+      },
+    ],
+    [
+      "an L2 table that starts where the file ends",
+      2 ** 20,
+      async () => {
+        const image = await small();
+        await image.backend.resize(2 ** 20);
+        await image.putU64(image.l1Offset, 2n ** 20n);
+        await read(image);
+      },
+    ],
+    [
       "an L1 table",
       2 ** 40,
       async () => {

@@ -54,19 +54,8 @@ export async function expectMap(reader: Qcow2Reader, model: DiskModel, random: R
   const extents: Extent[] = [];
   let end = 0;
   for await (const extent of reader.map()) {
-    expect(extent.start).toBe(end);
-    expect(extent.length).toBeGreaterThan(0);
+    expectExtent(extent, end, model);
     end += extent.length;
-    expect(extent.data && extent.zero, "data and zero at once").toBe(false);
-    expect(extent.data || extent.zero, "neither data nor zero").toBe(true);
-    if (!extent.present) expect(extent.data).toBe(false);
-    if (extent.zero) {
-      expectBytes(
-        model.read(extent.start, extent.length),
-        new Uint8Array(extent.length),
-        `zeros at ${extent.start}`,
-      );
-    }
     extents.push(extent);
   }
   expect(end).toBe(model.size);
@@ -80,6 +69,14 @@ export async function expectMap(reader: Qcow2Reader, model: DiskModel, random: R
     expect(part).toEqual(cut(extents, offset, offset + length));
   }
   return extents;
+}
+
+// Plain conditions: matchers take long for tens of thousands of extents.
+function expectExtent(extent: Extent, start: number, model: DiskModel): void {
+  const { length, present, zero, data } = extent;
+  const sound = extent.start === start && length > 0 && data !== zero && (present || !data);
+  if (!sound) expect.fail(`no sound extent at ${start}: ${JSON.stringify(extent)}`);
+  if (zero) expectBytes(model.read(start, length), new Uint8Array(length), `zeros at ${start}`);
 }
 
 function seek(extents: readonly Extent[], offset: number, data: boolean, size: number): number {
