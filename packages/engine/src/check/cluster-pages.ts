@@ -38,6 +38,8 @@ type Page = Uint16Array | Uint32Array;
 export class ClusterPages<P extends Page> {
   /** Number of clusters. */
   readonly size: number;
+  /** A page of zeros, for where nothing was counted; never written to. Of the same kind as the others, which keeps loops fast. */
+  readonly emptyPage: P;
   readonly #pages: (P | undefined)[];
   readonly #create: () => P;
   readonly #budget: PageBudget;
@@ -46,6 +48,7 @@ export class ClusterPages<P extends Page> {
     this.size = size;
     this.#pages = new Array<P | undefined>(Math.ceil(size / PAGE_CLUSTERS)).fill(undefined);
     this.#create = create;
+    this.emptyPage = create();
     this.#budget = budget;
   }
 

@@ -12,8 +12,6 @@ export interface RefcountComparison {
   readonly used: number;
 }
 
-const NO_PAGE = new Uint32Array(PAGE_CLUSTERS);
-
 /**
  * Reports every cluster whose refcount differs: too high is a leak, too low endangers data. A refcount for a place
  * past the end of the file that nothing references takes no space and is no leak.
@@ -25,12 +23,14 @@ export function compareRefcounts(
   log: FindingLog,
 ): RefcountComparison {
   const refcountMax = refcountBits >= 32 ? 0xffff_ffff : 2 ** refcountBits - 1;
+  const noCounts = references.counts.emptyPage;
+  const noRefcounts = stored.pages.emptyPage;
   let highestCluster = -1;
   let used = 0;
   for (let number = 0; number < references.counts.pageCount; number++) {
-    const counted = references.counts.peekPage(number) ?? NO_PAGE;
-    const refcounts = stored.pages.peekPage(number) ?? NO_PAGE;
-    if (counted === NO_PAGE && refcounts === NO_PAGE) continue;
+    const counted = references.counts.peekPage(number) ?? noCounts;
+    const refcounts = stored.pages.peekPage(number) ?? noRefcounts;
+    if (counted === noCounts && refcounts === noRefcounts) continue;
     const base = number * PAGE_CLUSTERS;
     const length = Math.min(PAGE_CLUSTERS, references.counts.size - base);
     for (let at = 0; at < length; at++) {

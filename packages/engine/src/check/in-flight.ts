@@ -2,14 +2,21 @@
 
 const JOBS_IN_FLIGHT = 8;
 
-/** Runs `job(0)` to `job(count - 1)`, in this order but overlapping. Rejects with the first failure, once nothing runs any more. */
-export async function inFlight(count: number, job: (index: number) => Promise<void>): Promise<void> {
+/**
+ * Runs `job(0, …)` to `job(count - 1, …)`, in this order but overlapping. `slot` is a number from 0 to 7 that no job
+ * that runs at the same time has, for buffers to be used again. Rejects with the first failure, once nothing runs
+ * any more.
+ */
+export async function inFlight(
+  count: number,
+  job: (index: number, slot: number) => Promise<void>,
+): Promise<void> {
   let next = 0;
   let failed = false;
-  const worker = async (): Promise<void> => {
+  const worker = async (_: unknown, slot: number): Promise<void> => {
     while (next < count && !failed) {
       try {
-        await job(next++);
+        await job(next++, slot);
       } catch (error) {
         failed = true;
         throw error;

@@ -35,8 +35,6 @@ export interface ScanContext {
   readonly tally: AllocationTally;
 }
 
-const NO_PAGE = new Uint32Array(PAGE_CLUSTERS);
-
 /** Scans the table at host offset `offset`, of which `view` holds the entries. */
 export function scanL2Table(view: DataView, offset: number, use: L2Use, context: ScanContext): void {
   new L2Scan(offset, use, context).run(view);
@@ -47,6 +45,7 @@ class L2Scan {
   readonly #use: L2Use;
   readonly #context: ScanContext;
   readonly #rules: { readonly version: 2 | 3; readonly extended: boolean };
+  /** Index of the cluster after the last one that was seen; a fraction after an unaligned one, 0 before the first. */
   #nextContiguous = 0;
   #allocated = 0;
   #fragmented = 0;
@@ -70,39 +69,51 @@ class L2Scan {
     tally.compressed += this.#compressed * this.#use.active;
   }
 
-  // Plain entries are counted here, page by page; all others take the long way.
+  // Plain entries are counted here, page by page and in local variables; all others take the long way.
   #runPlain(view: DataView): void {
     const { geometry, references, stored } = this.#context;
-    const { clusterBits, clusterSize } = geometry;
+    const { clusterBits } = geometry;
     const mask = plainEntryMask(geometry);
-    const highFactor = 2 ** (32 - clusterBits);
+    const highBits = 32 - clusterBits;
+    const highMax = 2 ** (clusterBits - 1);
     const { clusterCount } = references;
     const { total, active } = this.#use;
     let pageNumber = -1;
-    let counts: Uint32Array = NO_PAGE;
-    let refcounts: Uint16Array | Uint32Array = NO_PAGE;
+    let counts = references.counts.emptyPage;
+    let refcounts = stored.pages.emptyPage;
+    let allocated = 0;
+    let fragmented = 0;
+    let next = this.#nextContiguous;
     for (let at = 0; at + 8 <= view.byteLength; at += 8) {
       const high = view.getUint32(at);
       const low = view.getUint32(at + 4);
       if ((high | low) === 0) continue;
-      const index = (high & 0x00ff_ffff) * highFactor + (low >>> clusterBits);
-      if (!isPlainEntry(high, low, mask) || index >= clusterCount || index === 0) {
+      const highOffset = high & 0x00ff_ffff;
+      // Below 2^31, the most clusters that are counted; anything higher is past the end of the file.
+      const index = highOffset < highMax ? (highOffset << highBits) | (low >>> clusterBits) : 0;
+      if (index === 0 || index >= clusterCount || !isPlainEntry(high, low, mask)) {
+        this.#nextContiguous = next;
         this.#entry(at, high, low, 0, 0);
+        next = this.#nextContiguous;
         continue;
       }
       const number = index >>> PAGE_SHIFT;
       if (number !== pageNumber) {
         pageNumber = number;
         counts = references.counts.page(number);
-        refcounts = stored.pages.peekPage(number) ?? NO_PAGE;
+        refcounts = stored.pages.peekPage(number) ?? stored.pages.emptyPage;
       }
       const within = index & (PAGE_CLUSTERS - 1);
-      counts[within] = Math.min((counts[within] as number) + total, COUNT_MAX);
-      const host = index * clusterSize;
-      this.#countAllocated(host, clusterSize);
+      const count = counts[within] as number;
+      counts[within] = total === 1 ? count + 1 : Math.min(count + total, COUNT_MAX);
+      allocated++;
+      if (index !== next && next !== 0) fragmented++;
+      next = index + 1;
       const sole = refcounts[within] === 1;
       if (sole !== l2EntryIsCopied(high) && active > 0) this.#checkCopied(at, high, low, index);
     }
+    this.#allocated += allocated;
+    this.#fragmented += fragmented;
   }
 
   #runStandard(view: DataView): void {
@@ -124,9 +135,10 @@ class L2Scan {
   }
 
   #countAllocated(host: number, clusterSize: number): void {
+    const index = host / clusterSize;
     this.#allocated++;
-    if (this.#nextContiguous !== 0 && host !== this.#nextContiguous) this.#fragmented++;
-    this.#nextContiguous = host + clusterSize;
+    if (this.#nextContiguous !== 0 && index !== this.#nextContiguous) this.#fragmented++;
+    this.#nextContiguous = index + 1;
   }
 
   #entry(at: number, high: number, low: number, alloc: number, zero: number): void {

@@ -1,8 +1,7 @@
 // Reads all L2 tables in the order they lie in the file, neighbours together, and scans each. Owns the
-// batching; nothing is kept.
+// batching; nothing is kept, and buffers are used again.
 
 import type { LongOptions, ReadableBlockBackend } from "@qcow/block";
-import { readAvailable } from "../tables/read-available.js";
 import { inFlight } from "./in-flight.js";
 import type { L2Tables } from "./l2-tables.js";
 import { type ScanContext, scanL2Table } from "./scan-l2-table.js";
@@ -23,13 +22,16 @@ export async function scanL2Tables(
   const batches = planBatches(offsets, clusterSize);
   let done = 0;
   if (offsets.length === 0) options.onProgress?.({ done, total: 0 });
-  await inFlight(batches.length - 1, async (batch) => {
+  const buffers: Uint8Array[] = [];
+  await inFlight(batches.length - 1, async (batch, slot) => {
     options.signal?.throwIfAborted();
     const first = batches[batch] as number;
     const end = batches[batch + 1] as number;
     const base = offsets[first] as number;
     const length = (offsets[end - 1] as number) + clusterSize - base;
-    const bytes = await readAvailable(backend, base, length, fileSize, options);
+    if ((buffers[slot]?.byteLength ?? 0) < length) buffers[slot] = new Uint8Array(length);
+    const bytes = (buffers[slot] as Uint8Array).subarray(0, Math.min(length, fileSize - base));
+    await backend.read(base, bytes, options);
     for (let index = first; index < end; index++) {
       const offset = offsets[index] as number;
       const table = bytes.subarray(offset - base, offset - base + clusterSize);
