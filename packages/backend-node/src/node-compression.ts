@@ -1,6 +1,7 @@
 // Raw deflate and zstd on Node.js. Owns the checks around the decoders: exact output, bounded memory,
 // one error code. node:zlib and the zstd codec are loaded when they are first used.
 
+import type * as Zlib from "node:zlib";
 import {
   BackendError,
   type CompressionBackend,
@@ -87,8 +88,16 @@ export class NodeCompression implements CompressionBackend {
   }
 }
 
+let loaded: typeof Zlib | undefined;
+
+/** node:zlib, loaded once: an `import()` for each cluster costs a tenth of inflating it. */
+async function loadZlib(): Promise<typeof Zlib> {
+  loaded ??= await import("node:zlib");
+  return loaded;
+}
+
 async function inflate(source: Uint8Array, length: number): Promise<Uint8Array> {
-  const zlib = await import("node:zlib");
+  const zlib = loaded ?? (await loadZlib());
   const options = {
     ...outputLimits(length),
     windowBits: INFLATE_WINDOW_BITS,
@@ -99,7 +108,7 @@ async function inflate(source: Uint8Array, length: number): Promise<Uint8Array> 
 }
 
 async function deflate(source: Uint8Array, level: number): Promise<Uint8Array> {
-  const zlib = await import("node:zlib");
+  const zlib = loaded ?? (await loadZlib());
   return call((callback) => zlib.deflateRaw(source, { ...DEFLATE, level }, callback));
 }
 
