@@ -3,7 +3,14 @@
 import { MemoryBackend } from "@qcow/backend-memory";
 import { BackendError } from "@qcow/block";
 import { describe, expect, test } from "vitest";
-import { checkImage, EngineError, type EngineErrorCode, isEngineError, Qcow2Reader } from "../src/index.js";
+import {
+  checkImage,
+  EngineError,
+  type EngineErrorCode,
+  isEngineError,
+  Qcow2Reader,
+  readMetadata,
+} from "../src/index.js";
 import type { BuiltImage } from "./built-image.js";
 import { ImageBuilder, type ImageOptions } from "./image-builder.js";
 import { compression, deflate } from "./streams.js";
@@ -321,6 +328,19 @@ describe("an unusual disk", () => {
     for await (const _ of reader.map()) expect.fail("there is nothing");
     for await (const _ of reader.readable()) expect.fail("there is nothing");
     expect(await reader.seekUnmapped(0)).toBe(0);
+  });
+
+  test("has a snapshot table that ends with its file, to the byte", async () => {
+    const builder = new ImageBuilder({ size: 2 ** 20, clusterBits: 9 }).snapshot("1", "n".repeat(455));
+    const image = await builder.build();
+    const end = await image.backend.size();
+    await image.backend.write(end, image.backend.toBytes(image.snapshotsOffset, 512));
+    await image.putU64(64, BigInt(end));
+    const { snapshots, snapshotTableLength } = await readMetadata(image.backend);
+    expect(snapshots.map(({ name }) => name.length)).toEqual([455]);
+    expect(snapshotTableLength).toBe(512);
+    await image.backend.resize(end);
+    await expect(readMetadata(image.backend)).rejects.toMatchObject({ code: "QCOW2_TRUNCATED" });
   });
 
   test("of a snapshot has the snapshot's size, by id before name", async () => {

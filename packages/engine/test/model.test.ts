@@ -21,7 +21,7 @@ function open(image: BuiltImage, snapshot?: string): Promise<Qcow2Reader> {
 
 describe("a random image", () => {
   test("reads, streams, maps and seeks as the model says, in all its snapshots", async () => {
-    await forSeeds(modelRuns(100), async (random) => {
+    await forSeeds(modelRuns(60), async (random) => {
       const builder = await randomImage(random);
       const image = await builder.build();
       const disks = [
@@ -39,7 +39,7 @@ describe("a random image", () => {
   });
 
   test("is clean for a check, whose counts are those of a naive recount", async () => {
-    await forSeeds(modelRuns(100), async (random) => {
+    await forSeeds(modelRuns(60), async (random) => {
       const image = await (await randomImage(random)).build();
       const report = await checkImage(image.backend);
       expect(report.findings).toEqual([]);
@@ -58,7 +58,7 @@ describe("a random image", () => {
 
 describe("a random image with one wrong refcount", () => {
   test("is never found clean", async () => {
-    await forSeeds(modelRuns(100), async (random) => {
+    await forSeeds(modelRuns(60), async (random) => {
       const image = await (await randomImage(random)).build();
       const { refcountBits } = image.geometry;
       const cluster = random.pick([...image.references.keys()]);
@@ -78,7 +78,7 @@ describe("a random image with one wrong refcount", () => {
 
 describe("a random image with random damage", () => {
   test("fails with the errors of the project or reads something, and never hangs", async () => {
-    await forSeeds(modelRuns(300), async (random) => {
+    await forSeeds(modelRuns(150), async (random) => {
       const image = await (await randomImage(random)).build();
       await damage(random, image);
       await survives(image);
@@ -87,7 +87,7 @@ describe("a random image with random damage", () => {
 
   test("is never found sound when a recount disagrees with its refcounts", async () => {
     let compared = 0;
-    await forSeeds(modelRuns(200), async (random) => {
+    await forSeeds(modelRuns(100), async (random) => {
       const image = await (await randomImage(random, { plain: true })).build();
       await damageEntry(random, image);
       const report = await checkImage(image.backend);
