@@ -86,6 +86,22 @@ describe("an L1 table of 4 Mi entries that all name one L2 table", () => {
   });
 });
 
+describe("an L1 table of 4 Mi entries that all name one empty L2 table", () => {
+  test("takes long to map, but can be cancelled by a timer", async () => {
+    const l1Size = 2 ** 22;
+    const image = await new ImageBuilder({ size: l1Size * 2 ** 29, l1Size }).zero(0).build();
+    const l1 = new DataView(new ArrayBuffer(l1Size * 8));
+    const table = BigInt(image.l2Offsets.get(0) as number);
+    for (let index = 0; index < l1Size; index++) l1.setBigUint64(index * 8, table);
+    await image.backend.write(image.l1Offset, new Uint8Array(l1.buffer));
+    await image.putU64(Number(table), 0n);
+    const reader = await Qcow2Reader.open(image.backend);
+    const signal = AbortSignal.timeout(100);
+    await expect(reader.map({}, { signal }).next()).rejects.toMatchObject({ name: "TimeoutError" });
+    await expect(reader.seekMapped(0, { signal: AbortSignal.timeout(100) })).rejects.toThrow();
+  });
+});
+
 describe("a snapshot table", () => {
   test("of 65,536 entries that share an L1 table costs one read of it", async () => {
     const builder = new ImageBuilder({ size: 2 ** 20, clusterBits: 16, refcountOrder: 6 });

@@ -12,6 +12,7 @@ import { METADATA_CACHE_BYTES_DEFAULT, type OpenOptions } from "../open-options.
 import { type L1Location, type L1Table, readL1Table } from "../tables/l1-table.js";
 import { TableCache } from "../tables/table-cache.js";
 import { untilAborted } from "../until-aborted.js";
+import { yieldToHost } from "../yield-to-host.js";
 import type { Layer } from "./layer.js";
 import { LayerFile } from "./layer-file.js";
 
@@ -25,6 +26,15 @@ export interface Qcow2LayerSetup {
   readonly openDataFile: (options: IoOptions) => Promise<ReadableBlockBackend>;
   readonly options: OpenOptions;
 }
+
+/** Fewest entries of one step: few runs may be left to make, but entries that join one cost none. */
+const ENTRIES_MIN = 512;
+
+/**
+ * Entries mapped before the host gets a turn. Four million L1 entries may name one table, which is in memory: without
+ * a pause nothing could cancel that.
+ */
+const ENTRIES_IN_A_ROW_MAX = 2 ** 20;
 
 export class Qcow2Layer implements Layer {
   readonly format = "qcow2";
@@ -41,6 +51,7 @@ export class Qcow2Layer implements Layer {
   readonly #openDataFile: (options: IoOptions) => Promise<ReadableBlockBackend>;
   /** Aborted when the layer is closed. */
   readonly #closing = new AbortController();
+  #entriesInARow = 0;
   #dataFile: Promise<LayerFile> | undefined;
 
   private constructor(file: LayerFile, setup: Qcow2LayerSetup, l1: L1Table) {
@@ -82,7 +93,9 @@ export class Qcow2Layer implements Layer {
     const builder = new RunBuilder(runs, depth);
     let at = start;
     while (at < end && runs.count < countMax) {
-      at = await this.#mapOneTable(builder, at, end, countMax - runs.count, options);
+      const entriesMax = Math.max(ENTRIES_MIN, countMax - runs.count);
+      at = await this.#mapOneTable(builder, at, end, entriesMax, options);
+      if (this.#entriesInARow >= ENTRIES_IN_A_ROW_MAX) await this.#pause(options);
     }
     builder.flush();
     return at;
@@ -106,12 +119,16 @@ export class Qcow2Layer implements Layer {
     const offset = this.#l1.l2Offset(index);
     const table = this.#tables.peek(offset) ?? (await this.#load(index, offset, end, options));
     const base = index * span;
-    return mapL2Table(
-      { table, base, start: at, end: Math.min(end, base + span) },
-      this.#geometry,
-      entriesMax,
-      runs,
-    );
+    const range = { table, base, start: at, end: Math.min(end, base + span) };
+    const reached = mapL2Table(range, this.#geometry, entriesMax, runs);
+    this.#entriesInARow += (reached - at) / this.clusterSize;
+    return reached;
+  }
+
+  async #pause(options: IoOptions): Promise<void> {
+    this.#entriesInARow = 0;
+    await yieldToHost();
+    options.signal?.throwIfAborted();
   }
 
   async #load(index: number, offset: number, end: number, options: IoOptions): Promise<DataView> {
