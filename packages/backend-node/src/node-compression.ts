@@ -9,6 +9,7 @@ import {
   type CompressOptions,
   type IoOptions,
 } from "@qcow/block";
+import { BoundedJobs } from "./bounded-jobs.js";
 import { call, loadZstd, outputLimits, type ZstdCodec } from "./zstd-codec.js";
 import { findZstdFrame } from "./zstd-frame.js";
 
@@ -16,6 +17,9 @@ import { findZstdFrame } from "./zstd-frame.js";
 const DEFLATE = { level: 6, windowBits: 12, memLevel: 9 };
 const INFLATE_WINDOW_BITS = 15;
 const ZSTD_LEVEL = 3;
+
+/** Decompressions at once: enough to keep the thread pool busy; more only cost memory, and the cache its contents. */
+const JOBS_MAX = 16;
 
 /**
  * Deflate on node:zlib's thread pool; zstd there too where Node.js has it (22.15 and later), else in WebAssembly on
@@ -27,6 +31,7 @@ export function nodeCompression(): CompressionBackend {
 
 export class NodeCompression implements CompressionBackend {
   readonly #loadZstd: () => Promise<ZstdCodec>;
+  readonly #jobs = new BoundedJobs(JOBS_MAX);
   #zstd: Promise<ZstdCodec> | undefined;
 
   constructor(load: () => Promise<ZstdCodec>) {
@@ -39,15 +44,21 @@ export class NodeCompression implements CompressionBackend {
     target: Uint8Array,
     options?: IoOptions,
   ): Promise<void> {
-    options?.signal?.throwIfAborted();
-    const decode =
-      method === "deflate" ? inflate(source, target.length) : this.#unzstd(source, target.length);
-    const output = await decode.catch((error: unknown) => {
-      throw asBackendError(error, method, target.length);
+    await this.#jobs.run(async () => {
+      options?.signal?.throwIfAborted();
+      const output = await this.#decode(method, source, target.length);
+      options?.signal?.throwIfAborted();
+      if (output.length !== target.length) throw wrongLength(method, output.length, target.length);
+      target.set(output);
     });
-    options?.signal?.throwIfAborted();
-    if (output.length !== target.length) throw wrongLength(method, output.length, target.length);
-    target.set(output);
+  }
+
+  async #decode(method: CompressionMethod, source: Uint8Array, length: number): Promise<Uint8Array> {
+    try {
+      return await (method === "deflate" ? inflate(source, length) : this.#unzstd(source, length));
+    } catch (error) {
+      throw asBackendError(error, method, length);
+    }
   }
 
   async compress(
