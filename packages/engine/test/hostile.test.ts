@@ -165,6 +165,38 @@ describe("bitmaps that share one table", () => {
   });
 });
 
+describe("tables that overlap", () => {
+  test("of bitmaps are refused: together they are longer than the file", async () => {
+    const kinds = Array.from({ length: 8192 }, () => "zeros" as const);
+    const builder = new ImageBuilder({ size: 2 ** 20, clusterBits: 12 }).bitmap("first", kinds);
+    for (let index = 1; index < 15; index++) {
+      builder.sameBitmap(`other ${index}`, { tableOffset: BigInt(4096 * (index + 1)) });
+    }
+    const image = await builder.build();
+    await expect(readMetadata(image.backend)).rejects.toMatchObject({ code: "QCOW2_INVALID_FIELD" });
+    await expect(checkImage(image.backend)).rejects.toMatchObject({ code: "QCOW2_INVALID_FIELD" });
+  });
+
+  test("of snapshots are findings, and are not all read", async () => {
+    const builder = new ImageBuilder({ size: 2 ** 20, clusterBits: 9, refcountOrder: 6 });
+    builder.data(0, onePage(1));
+    for (let number = 0; number < 64; number++) {
+      builder.snapshot(String(number), "", {
+        l1TableOffset: BigInt(512 * number),
+        l1Size: 1024 - number,
+      });
+    }
+    const image = await builder.build();
+    await image.backend.resize(64 * 1024);
+    const counted = withCounting(image.backend);
+    const report = await checkImage(counted);
+    expect(counted.counters.bytesRead).toBeLessThan(MIB / 2);
+    const invalid = report.findings.filter(({ code }) => code === "SNAPSHOT_L1_INVALID");
+    expect(invalid.length).toBeGreaterThan(40);
+    expect(invalid[0]?.message).toContain("overlaps");
+  });
+});
+
 describe("a refcount table", () => {
   test("of 8 MiB whose entries all name one block is checked with few reads", async () => {
     const image = await new ImageBuilder({ size: 2 ** 20 }).data(0, onePage(1)).build();

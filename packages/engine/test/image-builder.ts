@@ -234,11 +234,11 @@ export class ImageBuilder {
     return this;
   }
 
-  /** A bitmap with the very table of the first one. */
-  sameBitmap(name: string): this {
+  /** A bitmap with the very table of the first one, unless `changes` says otherwise. */
+  sameBitmap(name: string, changes: Partial<BitmapDirectoryEntry> = {}): this {
     const [first] = this.#bitmaps;
     if (first === undefined) throw new Error("there is no bitmap yet");
-    this.#bitmaps.push({ ...first, name, nameBytes: encoder.encode(name) });
+    this.#bitmaps.push({ ...first, name, nameBytes: encoder.encode(name), ...changes });
     return this;
   }
 
