@@ -74,6 +74,18 @@ describe("an L1 table of 4 Mi entries that all name one L2 table", () => {
     expect(counted.counters.reads).toBeLessThan(32);
   });
 
+  test("and of one entry that names another: the last references come one by one, and count, too", async () => {
+    const { image, table, host } = await build();
+    const other = await image.backend.size();
+    await image.backend.write(other, image.backend.toBytes(table, image.geometry.clusterSize));
+    await image.putU64(image.l1Offset, BigInt(other));
+    await image.setRefcount(host, 0n);
+    const { findings } = await checkImage(image.backend);
+    expect(findings).toContainEqual(
+      expect.objectContaining({ code: "REFCOUNT_TOO_LOW", offset: host * image.geometry.clusterSize }),
+    );
+  });
+
   test("is read once by a map, too", async () => {
     const { image } = await build();
     const counted = withCounting(image.backend);

@@ -50,12 +50,9 @@ async function readTable(check: SnapshotCheck): Promise<SnapshotTable | undefine
   try {
     return await readSnapshotTable(backend, head.header, head.fileSize, options);
   } catch (error) {
-    if (!isFormatError(error)) throw error;
-    log.corruption(
-      "SNAPSHOT_TABLE_INVALID",
-      () => `${error.message}`,
-      hostOffset(head.header.snapshotsOffset),
-    );
+    if (!isFormatError(error, "QCOW2_TRUNCATED")) throw error;
+    log.corruption("SNAPSHOT_TABLE_INVALID", () => error.message, hostOffset(head.header.snapshotsOffset));
+    log.referencesAreIncomplete();
     return undefined;
   }
 }

@@ -105,7 +105,8 @@ class L2Scan {
       }
       const within = index & (PAGE_CLUSTERS - 1);
       const count = counts[within] as number;
-      counts[within] = total === 1 ? count + 1 : Math.min(count + total, COUNT_MAX);
+      if (total !== 1) counts[within] = Math.min(count + total, COUNT_MAX);
+      else if (count !== COUNT_MAX) counts[within] = count + 1;
       allocated++;
       if (index !== next && next !== 0) fragmented++;
       next = index + 1;
