@@ -27,8 +27,18 @@ function readResults({ folder, path }) {
     missing: false,
     passed: withStatus("passed").length,
     failed: withStatus("failed").length + unloadable.length,
-    skipped: withStatus("skipped", "pending", "todo", "disabled").map(({ fullName }) => fullName),
+    skipped: withStatus("skipped", "pending", "todo", "disabled").map(({ ancestorTitles, fullName }) => ({
+      title: fullName,
+      group: ancestorTitles.find((ancestor) => ancestor !== "") ?? fullName,
+    })),
   };
+}
+
+/** One line for each outermost group of skipped tests, with their number. */
+function grouped(folder, skipped) {
+  const counts = new Map();
+  for (const { group } of skipped) counts.set(group, (counts.get(group) ?? 0) + 1);
+  return [...counts].map(([group, count]) => `  ${folder}: ${group}${count > 1 ? ` (${count} tests)` : ""}`);
 }
 
 async function testPackages(args) {
@@ -54,7 +64,10 @@ async function testScripts() {
   );
   if (code !== 0) say(text);
   const count = (word) => Number(new RegExp(`^# ${word} (\\d+)`, "m").exec(text)?.[1] ?? 0);
-  const skipped = [...text.matchAll(/^\s*ok \d+ - (.*) # SKIP/gm)].map(([, title]) => title);
+  const skipped = [...text.matchAll(/^\s*ok \d+ - (.*) # SKIP/gm)].map(([, title]) => ({
+    title,
+    group: title,
+  }));
   return {
     code,
     results: [{ folder: "scripts", missing: false, passed: count("pass"), failed: count("fail"), skipped }],
@@ -67,9 +80,7 @@ function summarise(results) {
     const counts = [passed, failed, skipped.length].map((n, i) => String(n).padStart([8, 8, 9][i])).join("");
     say(missing ? `       -       -        -   ${folder} (did not run)` : `${counts}   ${folder}`);
   }
-  const skipped = results.flatMap(({ folder, skipped: titles }) =>
-    titles.map((title) => `  ${folder}: ${title}`),
-  );
+  const skipped = results.flatMap((result) => grouped(result.folder, result.skipped));
   if (skipped.length === 0) return say("\nNothing was skipped.");
   say(`\nSkipped, because something they need is not here:\n${skipped.join("\n")}`);
 }
@@ -77,7 +88,8 @@ function summarise(results) {
 /** Tests that skip although everything they could ask of the machine is there. */
 function unexpectedSkips(results) {
   // No installed tool changes Node's version, or what a container lets root do.
-  return results.flatMap(({ skipped }) => skipped).filter((title) => !/\(needs (Node|loop) ?/.test(title));
+  const titles = results.flatMap(({ skipped }) => skipped.map(({ title }) => title));
+  return titles.filter((title) => !/\(needs (Node|loop) ?/.test(title));
 }
 
 try {
