@@ -1,56 +1,16 @@
-// Backing chains and data files: what is read through them, what is refused, and who closes what.
+// Backing chains: what is read through them, what is refused, and who closes what.
 
 import { MemoryBackend } from "@qcow/backend-memory";
-import { BackendError, type BlockBackend, ForwardingBackend, type ReadableBlockBackend } from "@qcow/block";
+import type { ReadableBlockBackend } from "@qcow/block";
 import { describe, expect, test } from "vitest";
-import {
-  CHAIN_DEPTH_MAX,
-  Qcow2Reader,
-  type Reference,
-  type ReferenceOpener,
-  readChain,
-} from "../src/index.js";
+import { CHAIN_DEPTH_MAX, Qcow2Reader, readChain } from "../src/index.js";
 import { DiskModel } from "./disk-model.js";
 import { expectMap, expectReads, expectStreams } from "./expect-disk.js";
 import { ImageBuilder } from "./image-builder.js";
 import { forSeeds, modelRuns, type Random } from "./random.js";
 import { randomImage } from "./random-image.js";
+import { Files, Watched } from "./referenced-files.js";
 import { compression } from "./streams.js";
-
-/** A backend that knows whether it was closed. */
-class Watched extends ForwardingBackend {
-  closes = 0;
-
-  override async close(): Promise<void> {
-    this.closes++;
-    await super.close();
-  }
-}
-
-/** Files by name; each open gives the same watched backend. */
-class Files {
-  readonly asked: Reference[] = [];
-  readonly files = new Map<
-    string,
-    { readonly backend: Watched; readonly format?: string; readonly trusted?: boolean }
-  >();
-
-  add(name: string, backend: BlockBackend, how: { format?: string; trusted?: boolean } = {}): this {
-    this.files.set(name, { backend: new Watched(backend), ...how });
-    return this;
-  }
-
-  readonly open: ReferenceOpener = async (reference) => {
-    this.asked.push(reference);
-    const file = this.files.get(reference.name);
-    if (file === undefined) throw new BackendError("BACKEND_NOT_FOUND", `${reference.name} is not there`);
-    return file;
-  };
-
-  get closes(): Record<string, number> {
-    return Object.fromEntries([...this.files].map(([name, { backend }]) => [name, backend.closes]));
-  }
-}
 
 async function randomChain(
   random: Random,
@@ -283,112 +243,5 @@ describe("a backing file without a recorded format", () => {
     await expect(Qcow2Reader.open(backend, { openReference: files.open })).rejects.toMatchObject({
       code: "QCOW2_UNTRUSTED_REFERENCE",
     });
-  });
-});
-
-describe("an external data file", () => {
-  async function build() {
-    const bytes = new Uint8Array(65536).fill(3);
-    const image = await new ImageBuilder({ size: 2 ** 20, dataFile: "data.raw" })
-      .data(0, bytes)
-      .data(4, bytes)
-      .build();
-    return { image, data: image.data as MemoryBackend };
-  }
-
-  test("is opened when it is first read, once for all reads, and closed with the reader", async () => {
-    const { image, data } = await build();
-    const files = new Files().add("data.raw", data);
-    const reader = await Qcow2Reader.open(image.backend, { openReference: files.open });
-    for await (const _ of reader.map()) expect(files.asked).toEqual([]);
-    await reader.read(65536, new Uint8Array(100));
-    expect(files.asked).toEqual([]);
-    await Promise.all([0, 1, 2].map((at) => reader.read(at, new Uint8Array(1))));
-    expect(files.asked).toEqual([{ kind: "data", name: "data.raw", from: "built" }]);
-    await reader.close();
-    await reader.close();
-    expect(files.closes).toEqual({ "data.raw": 1 });
-  });
-
-  test("without an opener is missed only when it is read", async () => {
-    const { image } = await build();
-    const reader = await Qcow2Reader.open(image.backend);
-    await expect(reader.read(0, new Uint8Array(1))).rejects.toMatchObject({
-      code: "QCOW2_MISSING_CAPABILITY",
-    });
-  });
-
-  test("that is the image itself is refused, and closed", async () => {
-    const { image } = await build();
-    const files = new Files().add("data.raw", image.backend.snapshot({ identity: image.backend.identity }));
-    const reader = await Qcow2Reader.open(image.backend, { openReference: files.open });
-    await expect(reader.read(0, new Uint8Array(1))).rejects.toMatchObject({ code: "QCOW2_CHAIN_LOOP" });
-    expect(files.closes).toEqual({ "data.raw": 1 });
-  });
-
-  test("of a backing file that is the image on top is refused", async () => {
-    const { image } = await build();
-    const { backend: top } = await overlay("base", "qcow2").build();
-    const files = new Files()
-      .add("base", image.backend)
-      .add("data.raw", top.snapshot({ identity: top.identity }));
-    const reader = await Qcow2Reader.open(top, { openReference: files.open });
-    await expect(reader.read(0, new Uint8Array(1))).rejects.toMatchObject({ code: "QCOW2_CHAIN_LOOP" });
-  });
-
-  test("whose opening fails is opened anew by the next read", async () => {
-    const { image, data } = await build();
-    let attempts = 0;
-    const openReference = async () => {
-      if (++attempts === 1) throw new BackendError("BACKEND_IO", "not now");
-      return { backend: data };
-    };
-    const reader = await Qcow2Reader.open(image.backend, { openReference });
-    await expect(reader.read(0, new Uint8Array(1))).rejects.toMatchObject({ code: "BACKEND_IO" });
-    const byte = new Uint8Array(1);
-    await reader.read(0, byte);
-    expect(byte[0]).toBe(3);
-  });
-
-  test("that cannot tell its size is closed", async () => {
-    const { image, data } = await build();
-    const file = new Watched(data);
-    file.size = () => Promise.reject(new BackendError("BACKEND_IO", "no size"));
-    const reader = await Qcow2Reader.open(image.backend, { openReference: async () => ({ backend: file }) });
-    await expect(reader.read(0, new Uint8Array(1))).rejects.toMatchObject({ code: "BACKEND_IO" });
-    expect(file.closes).toBe(1);
-  });
-
-  test("is not lost to others when the read that opened it is aborted", async () => {
-    const { image, data } = await build();
-    let release = (): void => undefined;
-    const gate = new Promise<void>((resolve) => {
-      release = resolve;
-    });
-    const openReference: ReferenceOpener = async (_, { signal }) => {
-      await gate;
-      signal?.throwIfAborted();
-      return { backend: data };
-    };
-    const reader = await Qcow2Reader.open(image.backend, { openReference });
-    const abort = new AbortController();
-    const first = reader.read(0, new Uint8Array(1), { signal: abort.signal });
-    const byte = new Uint8Array(1);
-    const second = reader.read(0, byte);
-    abort.abort();
-    await expect(first).rejects.toMatchObject({ name: "AbortError" });
-    release();
-    await second;
-    expect(byte[0]).toBe(3);
-  });
-
-  test("is not opened by a read that outlives its reader", async () => {
-    const { image, data } = await build();
-    const files = new Files().add("data.raw", data);
-    const reader = await Qcow2Reader.open(image.backend, { openReference: files.open });
-    const read = reader.read(0, new Uint8Array(1));
-    await reader.close();
-    await expect(read).rejects.toMatchObject({ code: "QCOW2_CLOSED" });
-    expect(files.closes).toEqual({ "data.raw": files.asked.length });
   });
 });
