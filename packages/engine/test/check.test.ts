@@ -236,6 +236,28 @@ const CASES: Record<FindingCode, readonly Case[]> = {
       totals: { checkErrors: 0 },
     },
   ],
+  CLUSTER_OVERLAP: [
+    {
+      title: "of guest data with the L1 table, though the refcount says 2",
+      damage: async (image) => {
+        await image.setRefcount(image.l1Offset / CLUSTER, 2n);
+        await image.putU64(image.l2EntryOffset(3), BigInt(image.l1Offset));
+      },
+      totals: { corruptions: 1, leaks: 0 },
+      offset: (image) => image.l1Offset,
+    },
+    {
+      title: "of guest data with an L2 table, though the refcount says 2 and the flags agree",
+      damage: async (image) => {
+        const table = image.l2EntryOffset(0);
+        await image.setRefcount(table / CLUSTER, 2n);
+        await image.edit(image.l1Offset, (entry) => entry & ~COPIED);
+        await image.putU64(image.l2EntryOffset(3), BigInt(table));
+      },
+      totals: { corruptions: 1, leaks: 0 },
+      offset: (image) => image.l2EntryOffset(0),
+    },
+  ],
   BITMAP_INVALID: [
     {
       title: "with a table entry of reserved bits, of a bitmap that is in use anyway",

@@ -29,7 +29,7 @@ export async function checkBitmaps(
 ): Promise<void> {
   const extension = validBitmapsExtension(head);
   if (extension === undefined) return;
-  references.add(
+  references.addTable(
     hostOffset(extension.directoryOffset),
     hostOffset(extension.directorySize),
     "the bitmap directory",
@@ -51,7 +51,7 @@ async function checkBitmap(
 ): Promise<void> {
   const { clusterSize } = head.geometry;
   const name = `bitmap ${printable(bitmap.name)}`;
-  references.add(hostOffset(bitmap.tableOffset), bitmap.tableSize * 8, `the table of ${name}`, times);
+  references.addTable(hostOffset(bitmap.tableOffset), bitmap.tableSize * 8, `the table of ${name}`, times);
   const table = await readBitmapTable(backend, bitmap, head.fileSize, options);
   for (let at = 0; at + 8 <= table.byteLength; at += 8) {
     const high = table.getUint32(at);

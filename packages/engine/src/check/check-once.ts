@@ -12,6 +12,7 @@ import type { CheckReport } from "./check-report.js";
 import { checkSnapshots } from "./check-snapshots.js";
 import { CLUSTERS_MAX, PageBudget } from "./cluster-pages.js";
 import { compareRefcounts } from "./compare-refcounts.js";
+import { findOverlaps } from "./find-overlaps.js";
 import type { FindingLog } from "./finding-log.js";
 import { hostOffset } from "./host-offset.js";
 import { L2Tables } from "./l2-tables.js";
@@ -41,13 +42,14 @@ export async function checkOnce(
   const tally = { allocated: 0, fragmented: 0, compressed: 0 };
   const scan: ScanContext = { geometry, references, stored, log, tally };
 
-  references.add(0, geometry.clusterSize, "the header");
+  references.addTable(0, geometry.clusterSize, "the header");
   await countActiveL1(backend, head, references, tables, options);
   await checkSnapshots({ backend, head, references, tables, log, options });
   await scanL2Tables(backend, fileSize, tables, scan, options);
   countEncryptionHeader(head, references);
   await checkBitmaps(backend, head, references, log, options);
   stored.count(references, log);
+  findOverlaps(references, tables, log);
 
   const compared = compareRefcounts(references, stored, geometry.refcountBits, log);
   return {
@@ -76,7 +78,7 @@ async function countActiveL1(
   const { header, fileSize } = head;
   const place = { structure: "header", field: "l1_table_offset", offset: 40 };
   const offset = toSafeNumber(header.l1TableOffset, place);
-  references.add(offset, header.l1Size * 8, "the active L1 table");
+  references.addTable(offset, header.l1Size * 8, "the active L1 table");
   if (header.l1Size === 0 || offset >= fileSize) return;
   const table = await readL1Table(backend, { offset, size: header.l1Size }, fileSize, options);
   tables.addL1(table, "the active disk", true);
@@ -85,7 +87,7 @@ async function countActiveL1(
 function countEncryptionHeader(head: ImageHead, references: References): void {
   const extension = findExtension(head.extensions, "crypto");
   if (extension === undefined) return;
-  references.add(hostOffset(extension.offset), hostOffset(extension.length), "the encryption header");
+  references.addTable(hostOffset(extension.offset), hostOffset(extension.length), "the encryption header");
 }
 
 function tooLarge(head: ImageHead): EngineError {

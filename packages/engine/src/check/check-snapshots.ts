@@ -37,12 +37,12 @@ export async function checkSnapshots(check: SnapshotCheck): Promise<void> {
     );
   }
   for (const { l1, owner, times } of selectL1Tables(table.snapshots, check)) {
-    references.add(l1.offset, l1.size * 8, `the L1 table of ${owner}`, times);
+    references.addTable(l1.offset, l1.size * 8, `the L1 table of ${owner}`, times);
     if (l1.offset >= head.fileSize || l1.size === 0) continue;
     const l1Table = await readL1Table(check.backend, l1, head.fileSize, check.options);
     check.tables.addL1(l1Table, owner, false, times);
   }
-  references.add(hostOffset(head.header.snapshotsOffset), table.length, "the snapshot table");
+  references.addTable(hostOffset(head.header.snapshotsOffset), table.length, "the snapshot table");
 }
 
 async function readTable(check: SnapshotCheck): Promise<SnapshotTable | undefined> {

@@ -4,11 +4,24 @@
 import { ClusterPages, PAGE_CLUSTERS, type PageBudget } from "./cluster-pages.js";
 import type { FindingLog } from "./finding-log.js";
 
+/** Where a table lies that no other thing may share a cluster with. */
+export interface TablePlace {
+  /** Host offset and length in bytes. */
+  readonly offset: number;
+  readonly length: number;
+  /** What findings call it. */
+  readonly what: string;
+  /** How many references to it are in order. */
+  readonly times: number;
+}
+
 export class References {
   readonly clusterSize: number;
   /** Clusters of the file. */
   readonly clusterCount: number;
   readonly counts: ClusterPages<Uint32Array>;
+  /** The tables that were counted, but for L2 tables and refcount blocks. */
+  readonly tables: TablePlace[] = [];
   readonly #end: number;
   readonly #log: FindingLog;
 
@@ -19,6 +32,12 @@ export class References {
     this.#log = log;
     const newPage = () => new Uint32Array(PAGE_CLUSTERS);
     this.counts = new ClusterPages(this.clusterCount + 1, newPage, budget);
+  }
+
+  /** Counts a reference to a table, as `add` does, and keeps in mind where it lies. */
+  addTable(offset: number, length: number, what: string, times = 1): void {
+    this.add(offset, length, what, times);
+    if (length > 0 && offset + length < this.#end) this.tables.push({ offset, length, what, times });
   }
 
   /** Counts a reference to each cluster of `[offset, offset + length)`, `times` over. `what` names it in a finding. */

@@ -116,7 +116,7 @@ export class StoredRefcounts {
   count(references: References, log: FindingLog): void {
     const { header, geometry } = this.#head;
     const tableBytes = header.refcountTableClusters * geometry.clusterSize;
-    references.add(hostOffset(header.refcountTableOffset), tableBytes, "the refcount table");
+    references.addTable(hostOffset(header.refcountTableOffset), tableBytes, "the refcount table");
     for (let index = 0; index < this.#entryCount; index++) this.#countBlock(index, references, log);
   }
 
