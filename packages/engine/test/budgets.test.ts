@@ -125,6 +125,24 @@ describe("reading", () => {
   });
 });
 
+describe("chunks", () => {
+  test.each([
+    [16, MIB],
+    [21, 2 * MIB],
+  ])(
+    "of an image with 2^%d bytes in a cluster have %d bytes, and are aligned to that",
+    async (clusterBits, length) => {
+      const { backend } = await new ImageBuilder({ size: 6 * MIB, clusterBits }).build();
+      const reader = await Qcow2Reader.open(backend);
+      const lengths: number[] = [];
+      for await (const chunk of reader.chunks({ offset: MIB / 2, length: 5 * MIB }))
+        lengths.push(chunk.length);
+      expect(lengths[0]).toBe(length - MIB / 2);
+      expect(lengths[1]).toBe(length);
+    },
+  );
+});
+
 describe("mapping", () => {
   test("an empty disk of a pebibyte reads no L2 table", async () => {
     const { backend } = await new ImageBuilder({ size: 2 ** 50 }).build();

@@ -1,7 +1,7 @@
 // Disks of no bytes, at their very end, of snapshots: what is allowed, though rare.
 
 import { describe, expect, test } from "vitest";
-import { Qcow2Reader, readMetadata } from "../src/index.js";
+import { checkImage, Qcow2Reader, readMetadata } from "../src/index.js";
 import { ImageBuilder } from "./image-builder.js";
 
 const CLUSTER = 65536;
@@ -36,6 +36,20 @@ describe("an unusual disk", () => {
     expect(snapshotTableLength).toBe(512);
     await image.backend.resize(end);
     await expect(readMetadata(image.backend)).rejects.toMatchObject({ code: "QCOW2_TRUNCATED" });
+  });
+
+  test("whose L1 table has lost its tail of zeros to the end of the file is whole", async () => {
+    const builder = new ImageBuilder({ size: 64 * 32_768, clusterBits: 9 }).data(0, ones.subarray(0, 512));
+    const image = await builder.build();
+    const end = await image.backend.size();
+    await image.backend.write(end, image.backend.toBytes(image.l1Offset, 8));
+    await image.putU64(40, BigInt(end));
+    const reader = await Qcow2Reader.open(image.backend);
+    const target = new Uint8Array(reader.virtualSize).fill(9);
+    await reader.read(0, target);
+    expect(Buffer.compare(target, builder.model.bytes())).toBe(0);
+    const report = await checkImage(image.backend);
+    expect(report).toMatchObject({ allocatedClusters: 1, leaks: 1, corruptions: 1 });
   });
 
   test("of a snapshot has the snapshot's size, by id before name", async () => {
