@@ -1,7 +1,9 @@
 // The two ways to zstd: node:zlib where it has it (Node.js 22.15 and later), a WebAssembly build
 // elsewhere. Owns loading them, and only when they are needed. Frames come in already measured.
 
+import type { Transform } from "node:stream";
 import type * as Zlib from "node:zlib";
+import { ZstdDecoders } from "./zstd-decoder.js";
 
 /** Compresses and decompresses whole zstd frames. Rejects with the errors of the implementation. */
 export interface ZstdCodec {
@@ -21,7 +23,7 @@ interface ZstdOptions {
 
 /** What newer versions of node:zlib have, and the types of the oldest version that is supported do not. */
 interface ZlibWithZstd {
-  zstdDecompress(source: Uint8Array, options: ZstdOptions, callback: Callback): void;
+  createZstdDecompress(options: ZstdOptions): Transform;
   zstdCompress(source: Uint8Array, options: ZstdOptions, callback: Callback): void;
   readonly constants: { readonly ZSTD_c_compressionLevel: number };
 }
@@ -34,16 +36,17 @@ export async function loadZstd(): Promise<ZstdCodec> {
 
 /** Whether this version of node:zlib has zstd. */
 export function hasZstd(zlib: typeof Zlib): zlib is typeof Zlib & ZlibWithZstd {
-  return "zstdDecompress" in zlib;
+  return "createZstdDecompress" in zlib;
 }
+
+/** What a decoder hands out at once: a cluster of the usual size. */
+const DECODER_CHUNK_BYTES = 64 * 1024;
 
 /** zstd of node:zlib, on its thread pool. */
 export function nativeZstd(zlib: ZlibWithZstd): ZstdCodec {
+  const decoders = new ZstdDecoders(() => zlib.createZstdDecompress({ chunkSize: DECODER_CHUNK_BYTES }));
   return {
-    decompress(frame, length) {
-      const options = outputLimits(length);
-      return call((callback) => zlib.zstdDecompress(frame, options, callback));
-    },
+    decompress: (frame, length) => decoders.decode(frame, length),
     compress(source, level) {
       const params = { [zlib.constants.ZSTD_c_compressionLevel]: level };
       const options = { params, pledgedSrcSize: source.length };
