@@ -5,6 +5,7 @@ import type { LongOptions, ReadableBlockBackend } from "@qcow/block";
 import { inFlight } from "./in-flight.js";
 import type { L2Tables } from "./l2-tables.js";
 import { type ScanContext, scanL2Table } from "./scan-l2-table.js";
+import { SlotBuffers } from "./slot-buffers.js";
 
 /** Most bytes of one read. */
 const BATCH_BYTES_MAX = 1024 * 1024;
@@ -22,15 +23,14 @@ export async function scanL2Tables(
   const batches = planBatches(offsets, clusterSize);
   let done = 0;
   if (offsets.length === 0) options.onProgress?.({ done, total: 0 });
-  const buffers: Uint8Array[] = [];
+  const buffers = new SlotBuffers();
   await inFlight(batches.length - 1, async (batch, slot) => {
     options.signal?.throwIfAborted();
     const first = batches[batch] as number;
     const end = batches[batch + 1] as number;
     const base = offsets[first] as number;
     const length = (offsets[end - 1] as number) + clusterSize - base;
-    if ((buffers[slot]?.byteLength ?? 0) < length) buffers[slot] = new Uint8Array(length);
-    const bytes = (buffers[slot] as Uint8Array).subarray(0, Math.min(length, fileSize - base));
+    const bytes = buffers.take(slot, Math.min(length, fileSize - base));
     await backend.read(base, bytes, options);
     for (let index = first; index < end; index++) {
       const offset = offsets[index] as number;

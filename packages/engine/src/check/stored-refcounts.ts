@@ -15,6 +15,7 @@ import type { FindingLog } from "./finding-log.js";
 import { hostOffset } from "./host-offset.js";
 import { inFlight } from "./in-flight.js";
 import { hex, type References } from "./references.js";
+import { SlotBuffers } from "./slot-buffers.js";
 
 const ENTRY_BYTES = 8;
 
@@ -73,7 +74,8 @@ export class StoredRefcounts {
   async #loadBlocks(backend: ReadableBlockBackend, clusterCount: number, options: IoOptions): Promise<void> {
     const { clusterSize, refcountBlockEntries } = this.#head.geometry;
     const blocks = Math.min(this.#entryCount, Math.ceil(clusterCount / refcountBlockEntries));
-    await inFlight(blocks, async (index) => {
+    const buffers = new SlotBuffers();
+    await inFlight(blocks, async (index, slot) => {
       const offset = this.#blockOffset(index);
       if (offset === 0 || offset >= this.#head.fileSize) return;
       if (offset % clusterSize !== 0) {
@@ -81,7 +83,8 @@ export class StoredRefcounts {
         return;
       }
       options.signal?.throwIfAborted();
-      const block = await readAvailable(backend, offset, clusterSize, this.#head.fileSize, options);
+      const block = buffers.take(slot, Math.min(clusterSize, this.#head.fileSize - offset));
+      await backend.read(offset, block, options);
       this.#decode(block, index * refcountBlockEntries, clusterCount);
     });
   }
