@@ -24,7 +24,8 @@ export interface DataFileReference {
 
 export type Encryption = { readonly format: "aes" } | { readonly format: "luks"; readonly luks: LuksHeader };
 
-export interface ImageMetadata {
+/** What the first cluster says. */
+export interface ImageHead {
   /** The backend's label. */
   readonly label: string;
   /** Length of the image file in bytes when it was read. */
@@ -34,6 +35,10 @@ export interface ImageMetadata {
   readonly extensions: readonly HeaderExtension[];
   readonly backingFile: BackingReference | undefined;
   readonly dataFile: DataFileReference | undefined;
+}
+
+/** All of it, tables included. */
+export interface ImageMetadata extends ImageHead {
   readonly encryption: Encryption | undefined;
   readonly snapshots: readonly Snapshot[];
   /** Length of the snapshot table in bytes. */

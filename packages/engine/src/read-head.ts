@@ -18,7 +18,7 @@ import {
   hasDataFile,
   isFormatError,
 } from "@qcow/format";
-import type { BackingReference, DataFileReference } from "./image-metadata.js";
+import type { BackingReference, DataFileReference, ImageHead } from "./image-metadata.js";
 import { readAvailable } from "./tables/read-available.js";
 
 const FIRST_READ_BYTES = 64 * 1024;
@@ -26,17 +26,6 @@ const FIRST_READ_BYTES = 64 * 1024;
 export interface HeadOptions extends IoOptions {
   /** Accept an image without a refcount table, to check it. */
   readonly toleratesNoRefcountTable?: boolean | undefined;
-}
-
-export interface ImageHead {
-  readonly label: string;
-  /** Length of the image file in bytes. */
-  readonly fileSize: number;
-  readonly header: Header;
-  readonly geometry: Geometry;
-  readonly extensions: readonly HeaderExtension[];
-  readonly backingFile: BackingReference | undefined;
-  readonly dataFile: DataFileReference | undefined;
 }
 
 /** Reads what the first cluster of `backend` says. Rejects with a `FormatError` for anything that is no sound image. */

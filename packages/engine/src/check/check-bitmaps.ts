@@ -2,7 +2,7 @@
 
 import type { IoOptions, ReadableBlockBackend } from "@qcow/block";
 import { bitmapTableEntryHasReservedBits, bitmapTableEntryOffset, printable } from "@qcow/format";
-import type { ImageHead } from "../read-head.js";
+import type { ImageHead } from "../image-metadata.js";
 import {
   type BitmapTableUse,
   checkBitmapTables,

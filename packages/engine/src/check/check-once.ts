@@ -3,8 +3,9 @@
 import type { LongOptions, ReadableBlockBackend } from "@qcow/block";
 import { findExtension, toSafeNumber } from "@qcow/format";
 import { EngineError } from "../engine-error.js";
+import type { ImageHead } from "../image-metadata.js";
 import { wholeSectors } from "../layers/whole-sectors.js";
-import { type ImageHead, readHead } from "../read-head.js";
+import { readHead } from "../read-head.js";
 import { readL1Table } from "../tables/l1-table.js";
 import { readEncryption } from "../tables/read-encryption.js";
 import { checkBitmaps } from "./check-bitmaps.js";

@@ -2,7 +2,7 @@
 
 import type { IoOptions, ReadableBlockBackend } from "@qcow/block";
 import { checkSnapshotL1, FormatError, isFormatError, printable, type Snapshot } from "@qcow/format";
-import type { ImageHead } from "../read-head.js";
+import type { ImageHead } from "../image-metadata.js";
 import { type L1Location, readL1Table } from "../tables/l1-table.js";
 import { readSnapshotTable, type SnapshotTable } from "../tables/read-snapshot-table.js";
 import type { FindingLog } from "./finding-log.js";

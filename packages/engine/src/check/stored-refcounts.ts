@@ -8,7 +8,7 @@ import {
   refcountTableEntryOffset,
   toSafeNumber,
 } from "@qcow/format";
-import type { ImageHead } from "../read-head.js";
+import type { ImageHead } from "../image-metadata.js";
 import { readAvailable } from "../tables/read-available.js";
 import { ClusterPages, PAGE_CLUSTERS, type PageBudget } from "./cluster-pages.js";
 import type { FindingLog } from "./finding-log.js";

@@ -5,6 +5,17 @@ import type { CompressionMethod, IoOptions } from "@qcow/block";
 import type { RunList } from "../mapping/run-list.js";
 import type { LayerFile } from "./layer-file.js";
 
+/** A part of a disk to map. */
+export interface MapRequest {
+  /** Guest offsets in bytes; not empty. */
+  readonly start: number;
+  readonly end: number;
+  /** The depth that the runs get. */
+  readonly depth: number;
+  /** About how many runs to append at most, 1 or more. */
+  readonly runsMax: number;
+}
+
 export interface Layer {
   /** Label of the file. */
   readonly label: string;
@@ -17,17 +28,10 @@ export interface Layer {
   readonly encrypted: boolean;
 
   /**
-   * Appends runs that cover `[start, end)` of the disk from `start` on without gaps, with depth `depth`.
-   * May stop early, after about `runsMax` runs; returns the guest offset reached, past `start`.
+   * Appends runs that cover what `request` asks for, from its start on without gaps. May stop early; returns the
+   * guest offset reached, past the start.
    */
-  map(
-    runs: RunList,
-    start: number,
-    end: number,
-    depth: number,
-    runsMax: number,
-    options: IoOptions,
-  ): Promise<number>;
+  map(runs: RunList, request: MapRequest, options: IoOptions): Promise<number>;
 
   /** The file that plain data runs lie in. Opened on first use. */
   dataFile(options: IoOptions): Promise<LayerFile>;

@@ -13,7 +13,7 @@ import { type L1Location, type L1Table, readL1Table } from "../tables/l1-table.j
 import { TableCache } from "../tables/table-cache.js";
 import { untilAborted } from "../until-aborted.js";
 import { yieldToHost } from "../yield-to-host.js";
-import type { Layer } from "./layer.js";
+import type { Layer, MapRequest } from "./layer.js";
 import { LayerFile } from "./layer-file.js";
 
 export interface Qcow2LayerSetup {
@@ -81,15 +81,9 @@ export class Qcow2Layer implements Layer {
     return new Qcow2Layer(await LayerFile.of(backend, options), setup, table);
   }
 
-  async map(
-    runs: RunList,
-    start: number,
-    end: number,
-    depth: number,
-    runsMax: number,
-    options: IoOptions,
-  ): Promise<number> {
-    const countMax = runs.count + runsMax;
+  async map(runs: RunList, request: MapRequest, options: IoOptions): Promise<number> {
+    const { start, end, depth } = request;
+    const countMax = runs.count + request.runsMax;
     const builder = new RunBuilder(runs, depth);
     let at = start;
     while (at < end && runs.count < countMax) {

@@ -2,7 +2,7 @@
 
 import type { ReadableBlockBackend } from "@qcow/block";
 import { RunKind, type RunList } from "../mapping/run-list.js";
-import type { Layer } from "./layer.js";
+import type { Layer, MapRequest } from "./layer.js";
 import { LayerFile } from "./layer-file.js";
 
 const SECTOR_BYTES = 512;
@@ -30,7 +30,7 @@ export class RawLayer implements Layer {
     return new RawLayer(file, await file.sizeFor(0));
   }
 
-  async map(runs: RunList, start: number, end: number, depth: number): Promise<number> {
+  async map(runs: RunList, { start, end, depth }: MapRequest): Promise<number> {
     const dataEnd = Math.min(end, this.#fileSize);
     if (start < dataEnd) runs.push(start, dataEnd - start, RunKind.data, start, 0, depth);
     const zeroStart = Math.max(start, dataEnd);

@@ -2,7 +2,7 @@
 // that answers. Iterative over depth, bounded in runs; owns no I/O of its own.
 
 import type { IoOptions } from "@qcow/block";
-import type { Layer } from "../layers/layer.js";
+import type { Layer, MapRequest } from "../layers/layer.js";
 import { RunKind, RunList } from "./run-list.js";
 
 /** Most runs of one mapping step. */
@@ -24,7 +24,7 @@ export async function mapChain(
 ): Promise<ChainMapping> {
   let runs = new RunList();
   const top = layers[0] as Layer;
-  let reached = await top.map(runs, start, end, 0, runsMax, options);
+  let reached = await top.map(runs, { start, end, depth: 0, runsMax }, options);
   for (let depth = 1; depth < layers.length && hasGaps(runs, depth - 1); depth++) {
     const resolved = await mapGaps(runs, layers[depth] as Layer, depth, runsMax, options);
     runs = resolved.runs;
@@ -65,7 +65,7 @@ async function mapGaps(
     const end = start + length;
     const belowEnd = Math.min(end, below.virtualSize);
     if (start < belowEnd) {
-      const reached = await mapAll(runs, below, start, belowEnd, depth, runsMax, options);
+      const reached = await mapAll(runs, below, { start, end: belowEnd, depth, runsMax }, options);
       if (reached < belowEnd) break;
     }
     const rest = Math.max(start, belowEnd);
@@ -74,18 +74,13 @@ async function mapGaps(
   return { runs, end: runs.end(0) };
 }
 
-async function mapAll(
-  runs: RunList,
-  layer: Layer,
-  start: number,
-  end: number,
-  depth: number,
-  runsMax: number,
-  options: IoOptions,
-): Promise<number> {
+// Until all is mapped, or `runs` has as many runs as `request` allows in all.
+async function mapAll(runs: RunList, layer: Layer, request: MapRequest, options: IoOptions): Promise<number> {
+  const { start, end, depth, runsMax } = request;
   let at = start;
   do {
-    at = await layer.map(runs, at, end, depth, Math.max(1, runsMax - runs.count), options);
+    const rest = { start: at, end, depth, runsMax: Math.max(1, runsMax - runs.count) };
+    at = await layer.map(runs, rest, options);
   } while (at < end && runs.count < runsMax);
   return at;
 }

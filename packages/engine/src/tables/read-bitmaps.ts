@@ -14,7 +14,7 @@ import {
   printable,
   toSafeNumber,
 } from "@qcow/format";
-import type { ImageHead } from "../read-head.js";
+import type { ImageHead } from "../image-metadata.js";
 import { readAvailable } from "./read-available.js";
 
 const ENTRY_BYTES = 8;

@@ -3,8 +3,7 @@
 
 import type { IoOptions, ReadableBlockBackend } from "@qcow/block";
 import { decodeLuksHeader, FormatError, findExtension, toSafeNumber } from "@qcow/format";
-import type { Encryption } from "../image-metadata.js";
-import type { ImageHead } from "../read-head.js";
+import type { Encryption, ImageHead } from "../image-metadata.js";
 import { readAvailable } from "./read-available.js";
 
 const CRYPT_AES = 1;
