@@ -1,9 +1,10 @@
 // The flags that every command takes. Owns their definitions; the base command acts on them.
 
-import { boolean, custom, integer } from "@oclif/core/flags";
+import { boolean, custom } from "@oclif/core/flags";
 import type { BooleanFlag, OptionFlag } from "@oclif/core/interfaces";
 import { BACKING_POLICIES, type BackingPolicy } from "./backing-policy.js";
 import { parseSize } from "./parse-size.js";
+import { parseProgressDescriptor } from "./progress-descriptor.js";
 
 /** The values of the common flags, as commands see them. */
 export interface CommonFlags {
@@ -43,12 +44,12 @@ export const COMMON_FLAGS: Definitions = {
     description: "Show a progress bar on stderr; by default when that is a terminal and the work takes long.",
     helpGroup: GROUP,
   }),
-  "progress-fd": integer({
+  "progress-fd": custom<number>({
     description: 'Write lines like { "progress": 42 } to this inherited file descriptor.',
     helpGroup: GROUP,
     helpValue: "N",
-    min: 0,
-  }),
+    parse: async (input) => parseProgressDescriptor(input),
+  })(),
   backing: custom<BackingPolicy>({
     options: [...BACKING_POLICIES],
     default: "same-dir",

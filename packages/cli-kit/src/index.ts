@@ -12,6 +12,7 @@ export * from "./json-text.js";
 export * from "./open-image.js";
 export * from "./parse-size.js";
 export * from "./progress.js";
+export * from "./progress-descriptor.js";
 export * from "./qcow-command.js";
 export * from "./raw-output.js";
 export * from "./referenced-name.js";

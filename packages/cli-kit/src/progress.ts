@@ -10,6 +10,8 @@ export interface ProgressFlags {
   /** `--progress-fd`: an inherited descriptor; wins over the bar. */
   readonly fd?: number | undefined;
   readonly quiet: boolean;
+  /** Told once when the descriptor cannot be written to any more; the work goes on without progress. */
+  readonly onFailure?: ((error: unknown) => void) | undefined;
 }
 
 export interface ProgressDisplay {
@@ -23,7 +25,7 @@ const BAR_DELAY_MS = 700;
 
 /** A display as the flags want it, or one that shows nothing. */
 export async function startProgress(flags: ProgressFlags): Promise<ProgressDisplay> {
-  if (flags.fd !== undefined) return lines(flags.fd);
+  if (flags.fd !== undefined) return lines(flags.fd, flags.onFailure);
   const wanted = flags.progress ?? (!flags.quiet && process.stderr.isTTY === true);
   if (!wanted) return { onProgress: () => {}, stop: () => {} };
   const { systemClock } = await import("@qcow/backend-node");
@@ -40,15 +42,24 @@ export async function startProgress(flags: ProgressFlags): Promise<ProgressDispl
   return delayedBar(bar, systemClock, flags.progress === true ? 0 : BAR_DELAY_MS);
 }
 
-/** `{ "progress": 42 }` for each change of the percentage, as qcow-tool writes it. */
-function lines(fd: number): ProgressDisplay {
+/**
+ * `{ "progress": 42 }` for each change of the percentage, as qcow-tool writes it. The first failure, of a
+ * reader that has gone or is stuck, ends the lines and nothing else.
+ */
+function lines(fd: number, onFailure: (error: unknown) => void = () => {}): ProgressDisplay {
   let last = -1;
+  let failed = false;
   return {
     onProgress: (progress) => {
       const percent = percentOf(progress);
-      if (percent === last) return;
+      if (failed || percent === last) return;
       last = percent;
-      writeSync(fd, `{ "progress": ${percent} }\n`);
+      try {
+        writeSync(fd, `{ "progress": ${percent} }\n`);
+      } catch (error) {
+        failed = true;
+        onFailure(error);
+      }
     },
     stop: () => {},
   };

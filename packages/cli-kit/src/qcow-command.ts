@@ -4,6 +4,7 @@
 import { Command } from "@oclif/core/command";
 import type { Hooks, InferredArgs, InferredFlags } from "@oclif/core/interfaces";
 import type { LongOptions, ReadableBlockBackend } from "@qcow/block";
+import { printable } from "@qcow/format";
 import { parseAddress } from "./backend-address.js";
 import { type BackendHookOptions, hasBackendScheme, registerBackendScheme } from "./backend-registry.js";
 import { CommandError, isCommandError } from "./command-error.js";
@@ -106,6 +107,9 @@ export abstract class QcowCommand<T extends typeof Command> extends Command {
       progress: this.flags.progress,
       fd: this.flags["progress-fd"],
       quiet: this.flags.quiet,
+      onFailure: (error) => {
+        if (this.flags.debug) this.note(`progress ended: ${printable(String(error))}`);
+      },
     });
     return { signal: this.signal, onProgress: this.#progress.onProgress };
   }

@@ -37,9 +37,9 @@ function outputError(error: Error): Error {
   return new CommandError("CLI_OUTPUT_FAILED", `cannot write the output: ${error.message}`, { cause: error });
 }
 
-/** Whether `error` says that nobody reads what we write. */
+/** Whether `error` says that nobody reads stdout any more. A broken pipe elsewhere does not. */
 export function isOutputClosed(error: unknown): boolean {
-  return error instanceof Error && (error.name === "OutputClosedError" || isBrokenPipe(error));
+  return error instanceof Error && error.name === "OutputClosedError";
 }
 
 function isBrokenPipe(error: Error): boolean {

@@ -17,6 +17,21 @@ it("writes one line to the descriptor for each change of the percentage", async 
   rmSync(folder, { recursive: true });
 });
 
+it("ends the lines, and only them, when the descriptor fails", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "qcow-progress-"));
+  const closed = openSync(join(folder, "lines"), "w");
+  closeSync(closed);
+  const failures: unknown[] = [];
+  const display = await startProgress({
+    fd: closed,
+    quiet: false,
+    onFailure: (error) => failures.push(error),
+  });
+  for (const done of [0, 1, 2]) display.onProgress({ done, total: 2 });
+  expect(failures).toMatchObject([{ code: "EBADF" }]);
+  rmSync(folder, { recursive: true });
+});
+
 it("shows nothing when stderr is no terminal and nothing was asked for", async () => {
   const display = await startProgress({ quiet: false });
   expect(() => {

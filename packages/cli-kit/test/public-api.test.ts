@@ -25,6 +25,7 @@ it("exports these names and no others", () => {
       "openSource",
       "openerFor",
       "parseAddress",
+      "parseProgressDescriptor",
       "parseReferencedName",
       "parseSize",
       "percentOf",

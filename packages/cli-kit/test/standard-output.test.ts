@@ -24,5 +24,6 @@ it("tells a reader that has gone from other failures", async () => {
   };
   expect(isOutputClosed(await failing("EPIPE"))).toBe(true);
   expect(isOutputClosed(await failing("ENOSPC"))).toBe(false);
+  expect(isOutputClosed(Object.assign(new Error("write"), { code: "EPIPE" }))).toBe(false);
   expect(await failing("ENOSPC")).toMatchObject({ code: "CLI_OUTPUT_FAILED" });
 });

@@ -30,9 +30,10 @@ export default class Check extends QcowCommand<typeof Check> {
     const backend = await this.openSource(this.args.image);
     try {
       const report = await checkImage(backend, options);
+      // First: a reader of the output that goes away does not take the verdict with it.
+      this.exitWith(exitCodeOf(report));
       this.#printFindings(report);
       if (!this.jsonEnabled()) await this.print(checkText(report));
-      this.exitWith(exitCodeOf(report));
       return checkDocument(report, this.args.image);
     } finally {
       await backend.close();
