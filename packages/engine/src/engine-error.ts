@@ -22,6 +22,8 @@ export type EngineErrorCode =
   | "QCOW2_CHAIN_TOO_DEEP"
   /** A backing file whose format was guessed names further files. */
   | "QCOW2_UNTRUSTED_REFERENCE"
+  /** The target of a copy is a file that the image is read from. */
+  | "QCOW2_TARGET_IS_SOURCE"
   /** There is no internal snapshot of that id or name. */
   | "QCOW2_NO_SUCH_SNAPSHOT"
   /** An offset or length lies outside the disk, or is no safe integer. */

@@ -23,7 +23,7 @@ export interface OpenedReference {
   readonly trusted?: boolean | undefined;
 }
 
-/** Opens what an image names, or rejects; the place for a policy. Never called while only metadata is read. */
+/** Opens what an image names, or rejects; the place for a policy. Never called by `readMetadata` and `checkImage`. */
 export type ReferenceOpener = (reference: Reference, options: IoOptions) => Promise<OpenedReference>;
 
 export interface OpenOptions extends IoOptions {
@@ -33,7 +33,7 @@ export interface OpenOptions extends IoOptions {
   readonly openReference?: ReferenceOpener | undefined;
   /** Id or name of an internal snapshot to read instead of the active disk. */
   readonly snapshot?: string | undefined;
-  /** Most bytes of L2 tables kept in memory for each layer; default 32 MiB, at least one table. */
+  /** Most bytes of L2 tables kept in memory, over all layers; default 32 MiB, at least one table for each layer. */
   readonly metadataCacheBytes?: number | undefined;
   readonly observer?: Observer | undefined;
 }

@@ -31,6 +31,8 @@ export interface LayerInfo {
   readonly format: "qcow2" | "raw";
   /** Length of its disk in bytes. */
   readonly virtualSize: number;
+  /** The file that the offsets of its extents refer to: its external data file (the name as recorded until it is open), else itself. */
+  readonly dataLabel: string;
 }
 
 /**
@@ -76,12 +78,35 @@ export class Qcow2Reader implements AsyncDisposable {
 
   /** The image and its backing files, top first. */
   get layers(): readonly LayerInfo[] {
-    return this.#chain.layers.map(({ label, format, virtualSize }) => ({ label, format, virtualSize }));
+    return this.#chain.layers.map(({ label, format, virtualSize, dataLabel }) => ({
+      label,
+      format,
+      virtualSize,
+      dataLabel,
+    }));
+  }
+
+  /** Identities of all files that are open for this image, as far as they are known (`ReadableBlockBackend.identity`). */
+  get identities(): ReadonlySet<string> {
+    return this.#chain.identities();
+  }
+
+  /**
+   * Opens what reading would open when it comes to it: the external data files of all layers. Rejects what would
+   * keep contents from being read: a data file that cannot be opened, `QCOW2_ENCRYPTED` for an encrypted layer.
+   */
+  async openContents(options: IoOptions = {}): Promise<void> {
+    this.#rangeEnd({});
+    for (const layer of this.#chain.layers) {
+      if (layer.encrypted) throw encryptedError(layer.label);
+      await layer.dataFile(options);
+    }
   }
 
   /** Fills `target` with the disk's bytes from `offset` on. Rejects `QCOW2_OUT_OF_RANGE` past the end of the disk. */
   async read(offset: number, target: Uint8Array, options: IoOptions = {}): Promise<void> {
-    const end = this.#rangeEnd({ offset, length: target.byteLength });
+    // A caller without types may say nothing; that must not mean the disk's start.
+    const end = this.#rangeEnd({ offset: offset ?? Number.NaN, length: target.byteLength });
     const { layers } = this.#context;
     for (let at = offset; at < end; ) {
       options.signal?.throwIfAborted();
@@ -169,13 +194,13 @@ export class Qcow2Reader implements AsyncDisposable {
 
   #refuseEncrypted(spans: readonly { readonly depth: number }[]): void {
     const span = spans.find(({ depth }) => (this.#chain.layers[depth] as Layer).encrypted);
-    if (span === undefined) return;
-    const { label } = this.#chain.layers[span.depth] as Layer;
-    throw new EngineError(
-      "QCOW2_ENCRYPTED",
-      `the contents of ${label} are encrypted; reading them is not supported yet`,
-    );
+    if (span !== undefined) throw encryptedError((this.#chain.layers[span.depth] as Layer).label);
   }
+}
+
+function encryptedError(label: string): EngineError {
+  const message = `the contents of ${label} are encrypted; reading them is not supported yet`;
+  return new EngineError("QCOW2_ENCRYPTED", message);
 }
 
 function extentOf(batch: ExtentBatch, index: number): Extent {

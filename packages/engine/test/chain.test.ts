@@ -109,8 +109,8 @@ describe("a chain", () => {
     const { backend } = await overlay("base.raw", "raw").build();
     const reader = await Qcow2Reader.open(backend, { openReference: files.open });
     expect(reader.layers).toEqual([
-      { label: "over base.raw", format: "qcow2", virtualSize: 2 ** 20 },
-      { label: "base", format: "raw", virtualSize: 1024 },
+      { label: "over base.raw", format: "qcow2", virtualSize: 2 ** 20, dataLabel: "over base.raw" },
+      { label: "base", format: "raw", virtualSize: 1024, dataLabel: "base" },
     ]);
     expect(files.asked).toEqual([
       { kind: "backing", name: "base.raw", format: "raw", from: "over base.raw" },

@@ -305,6 +305,14 @@ describe("a check", () => {
     expect(findings[0]?.message).toMatch(/^[\x20-\x7e]+$/);
   });
 
+  test("is complete though a refcount block for clusters past the file lies nowhere", async () => {
+    const image = await small();
+    await image.putU64(image.refcountTableOffset + 8, 512n);
+    const report = await checkImage(image.backend);
+    expect(report).toMatchObject({ corruptions: 1, checkErrors: 0 });
+    expect(report.findings[0]).toMatchObject({ code: "UNALIGNED_OFFSET", offset: 512 });
+  });
+
   test("counts a defect of a shared table once for each reference", async () => {
     const image = await new ImageBuilder({ size: 2 ** 20 })
       .data(0, new Uint8Array(CLUSTER).fill(1))

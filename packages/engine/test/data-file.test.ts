@@ -1,9 +1,9 @@
 // External data files: opened late and once, never the image itself, closed in every case.
 
-import type { MemoryBackend } from "@qcow/backend-memory";
+import { MemoryBackend } from "@qcow/backend-memory";
 import { BackendError } from "@qcow/block";
 import { describe, expect, test } from "vitest";
-import { Qcow2Reader, type ReferenceOpener } from "../src/index.js";
+import { decodeToRaw, Qcow2Reader, type ReferenceOpener } from "../src/index.js";
 import { ImageBuilder } from "./image-builder.js";
 import { Files, Watched } from "./referenced-files.js";
 
@@ -29,6 +29,38 @@ describe("an external data file", () => {
     await reader.close();
     await reader.close();
     expect(files.closes).toEqual({ "data.raw": 1 });
+  });
+
+  test("is opened ahead of reading when asked for, and tells its identity", async () => {
+    const { image, data } = await build();
+    const files = new Files().add("data.raw", data);
+    const reader = await Qcow2Reader.open(image.backend, { openReference: files.open });
+    expect(reader.layers[0]?.dataLabel).toBe("data.raw");
+    expect(reader.identities).toEqual(new Set([image.backend.identity]));
+    await reader.openContents();
+    expect(reader.identities).toEqual(new Set([image.backend.identity, data.identity]));
+    expect(reader.layers[0]?.dataLabel).toBe(data.label);
+    await reader.close();
+    await expect(reader.openContents()).rejects.toMatchObject({ code: "QCOW2_CLOSED" });
+  });
+
+  test("is not decoded into, nor is the image", async () => {
+    const { image, data } = await build();
+    const files = new Files().add("data.raw", data);
+    const reader = await Qcow2Reader.open(image.backend, { openReference: files.open });
+    for (const target of [data, image.backend]) {
+      const before = target.toBytes(0, await target.size());
+      await expect(decodeToRaw(reader, target)).rejects.toMatchObject({ code: "QCOW2_TARGET_IS_SOURCE" });
+      expect(target.toBytes(0, await target.size())).toEqual(before);
+    }
+  });
+
+  test("that is missing leaves the target of decoding alone", async () => {
+    const { image } = await build();
+    const reader = await Qcow2Reader.open(image.backend);
+    const target = MemoryBackend.fromBytes(Uint8Array.of(1, 2, 3));
+    await expect(decodeToRaw(reader, target)).rejects.toMatchObject({ code: "QCOW2_MISSING_CAPABILITY" });
+    expect(target.toBytes(0, 3)).toEqual(Uint8Array.of(1, 2, 3));
   });
 
   test("without an opener is missed only when it is read", async () => {

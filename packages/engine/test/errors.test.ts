@@ -3,7 +3,14 @@
 import { MemoryBackend } from "@qcow/backend-memory";
 import { BackendError } from "@qcow/block";
 import { describe, expect, test } from "vitest";
-import { checkImage, EngineError, type EngineErrorCode, isEngineError, Qcow2Reader } from "../src/index.js";
+import {
+  checkImage,
+  decodeToRaw,
+  EngineError,
+  type EngineErrorCode,
+  isEngineError,
+  Qcow2Reader,
+} from "../src/index.js";
 import type { BuiltImage } from "./built-image.js";
 import { ImageBuilder, type ImageOptions } from "./image-builder.js";
 import { compression, deflate } from "./streams.js";
@@ -49,6 +56,15 @@ const CASES: Record<
     ],
   ],
   QCOW2_REFERENCE_OUTSIDE_FILE: [
+    [
+      "a data cluster past 2^53, where offsets are no longer exact",
+      CLUSTER,
+      async () => {
+        const image = await small();
+        await image.putU64(image.l2EntryOffset(1), 2n ** 55n);
+        await read(image);
+      },
+    ],
     [
       "a data cluster",
       2 ** 40,
@@ -235,6 +251,7 @@ const CASES: Record<
   QCOW2_OUT_OF_RANGE: [
     ["a read past the end", 2 ** 20 - 9, async () => read(await small(), 2 ** 20 - 9)],
     ["a read before the start", -1, async () => read(await small(), -1)],
+    ["no offset", Number.NaN, async () => read(await small(), Number.NaN)],
     ["an offset that is no whole number", 0.5, async () => read(await small(), 0.5)],
     [
       "chunks of no bytes",
@@ -250,6 +267,16 @@ const CASES: Record<
       async () => {
         const reader = await Qcow2Reader.open((await small()).backend);
         for await (const _ of reader.chunks({}, { inFlight: Number.NaN })) expect.fail("nothing can be read");
+      },
+    ],
+  ],
+  QCOW2_TARGET_IS_SOURCE: [
+    [
+      "an image that is decoded into itself",
+      undefined,
+      async () => {
+        const { backend } = await small();
+        await decodeToRaw(await Qcow2Reader.open(backend), backend);
       },
     ],
   ],

@@ -14,7 +14,10 @@ const MEMORY_BYTES_MAX_DEFAULT = 4 * 1024 ** 3;
 export interface CheckOptions extends LongOptions {
   /** Most findings to keep; the totals count all. Default 1000. */
   readonly findingsMax?: number | undefined;
-  /** Most bytes for counting clusters; default 4 GiB, six bytes for each cluster in use. */
+  /**
+   * Most bytes for counting clusters; default 4 GiB. Six bytes for each cluster (eight with refcounts of more than 16
+   * bits), for all 8192 clusters of a page as soon as one of them is in use.
+   */
   readonly memoryBytesMax?: number | undefined;
 }
 

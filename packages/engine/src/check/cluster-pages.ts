@@ -2,6 +2,7 @@
 // check follows what an image uses, not how long it claims to be. Owns the paging and its limit.
 
 import { EngineError } from "../engine-error.js";
+import { PageSlab } from "./page-slab.js";
 
 /** Clusters of one page, and the shift from a cluster's index to its page. */
 export const PAGE_CLUSTERS = 8192;
@@ -41,14 +42,15 @@ export class ClusterPages<P extends Page> {
   /** A page of zeros, for where nothing was counted; never written to. Of the same kind as the others, which keeps loops fast. */
   readonly emptyPage: P;
   readonly #pages: (P | undefined)[];
-  readonly #create: () => P;
+  readonly #slab: PageSlab<P>;
   readonly #budget: PageBudget;
 
-  constructor(size: number, create: () => P, budget: PageBudget) {
+  /** `create` makes an array of that many zeros. */
+  constructor(size: number, create: (length: number) => P, budget: PageBudget) {
     this.size = size;
     this.#pages = new Array<P | undefined>(Math.ceil(size / PAGE_CLUSTERS)).fill(undefined);
-    this.#create = create;
-    this.emptyPage = create();
+    this.#slab = new PageSlab(create, PAGE_CLUSTERS);
+    this.emptyPage = create(PAGE_CLUSTERS);
     this.#budget = budget;
   }
 
@@ -70,7 +72,7 @@ export class ClusterPages<P extends Page> {
   page(number: number): P {
     let page = this.#pages[number];
     if (page === undefined) {
-      page = this.#create();
+      page = this.#slab.next();
       this.#budget.take(page.byteLength);
       this.#pages[number] = page;
     }

@@ -1,7 +1,7 @@
 // Counts how often each host cluster is referenced. Owns the rule what counts as past the end of the file:
 // a reference that exceeds it by a whole cluster or more (the last cluster may be shorter).
 
-import { ClusterPages, PAGE_CLUSTERS, type PageBudget } from "./cluster-pages.js";
+import { ClusterPages, type PageBudget } from "./cluster-pages.js";
 import type { FindingLog } from "./finding-log.js";
 
 /** Where a table lies that no other thing may share a cluster with. */
@@ -30,8 +30,7 @@ export class References {
     this.clusterCount = Math.ceil(fileSize / clusterSize);
     this.#end = fileSize + clusterSize;
     this.#log = log;
-    const newPage = () => new Uint32Array(PAGE_CLUSTERS);
-    this.counts = new ClusterPages(this.clusterCount + 1, newPage, budget);
+    this.counts = new ClusterPages(this.clusterCount + 1, (length) => new Uint32Array(length), budget);
   }
 
   /** Counts a reference to a table, as `add` does, and keeps in mind where it lies. */

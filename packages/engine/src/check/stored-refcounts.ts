@@ -31,8 +31,8 @@ export class StoredRefcounts {
     this.#table = table;
     const narrow = head.geometry.refcountBits <= 16;
     this.#pages = narrow
-      ? new ClusterPages(clusterCount, () => new Uint16Array(PAGE_CLUSTERS), budget)
-      : new ClusterPages(clusterCount, () => new Uint32Array(PAGE_CLUSTERS), budget);
+      ? new ClusterPages(clusterCount, (length) => new Uint16Array(length), budget)
+      : new ClusterPages(clusterCount, (length) => new Uint32Array(length), budget);
   }
 
   /** Reads the refcounts of the first `clusterCount` clusters. */
@@ -135,6 +135,7 @@ export class StoredRefcounts {
     if (offset % clusterSize !== 0) {
       const message = () => `refcount block ${index} at offset ${hex(offset)} is not aligned to clusters`;
       log.corruption("UNALIGNED_OFFSET", message, offset);
+      if (!this.#unusable.has(index)) return;
       log.error(
         "TABLE_UNREADABLE",
         () => `the refcounts of refcount block ${index} cannot be checked`,

@@ -2,6 +2,7 @@
 // first and then given its length, so that holes are holes.
 
 import type { BlockBackend, LongOptions } from "@qcow/block";
+import { EngineError } from "../engine-error.js";
 import type { ExtentBatch } from "../extent.js";
 import { isMapped } from "../mapping/seek.js";
 import type { Qcow2Reader } from "../qcow2-reader.js";
@@ -11,7 +12,7 @@ import { findData } from "./find-data.js";
 const STEP_BYTES = 2 * 1024 * 1024;
 
 /** Copy steps under way at once. */
-const STEPS_IN_FLIGHT = 4;
+const STEPS_IN_FLIGHT = 6;
 
 export interface DecodeOptions extends LongOptions {
   /**
@@ -30,7 +31,8 @@ interface Step {
 
 /**
  * Copies the disk of `image` to `target`. What the target held before is lost. Progress is in bytes of the
- * disk. When it rejects, the target is incomplete. Nothing is flushed: the target becomes durable when its owner
+ * disk. Rejects before the target is touched when the image cannot be read (`Qcow2Reader.openContents`) or the target
+ * is one of its files (`QCOW2_TARGET_IS_SOURCE`). When it rejects later, the target is incomplete. Nothing is flushed: the target becomes durable when its owner
  * flushes it.
  */
 export async function decodeToRaw(
@@ -41,8 +43,10 @@ export async function decodeToRaw(
   const sparse = options.sparse ?? true;
   const stop = new AbortController();
   const signal = options.signal === undefined ? stop.signal : AbortSignal.any([options.signal, stop.signal]);
-  // Before the target is touched: a closed image and an aborted signal cost it nothing.
+  // Before the target is touched: what keeps the image from being read costs it nothing.
   signal.throwIfAborted();
+  await image.openContents({ signal });
+  refuseSource(image, target);
   const steps = planSteps(image.mapBatches({}, { signal }));
   if (sparse) {
     await target.resize(0, options);
@@ -73,6 +77,14 @@ export async function decodeToRaw(
   for (const result of results)
     if (result.status === "rejected") throw options.signal?.reason ?? stop.signal.reason;
   if (image.virtualSize === 0) report(0);
+}
+
+function refuseSource(image: Qcow2Reader, target: BlockBackend): void {
+  if (target.identity === undefined || !image.identities.has(target.identity)) return;
+  throw new EngineError(
+    "QCOW2_TARGET_IS_SOURCE",
+    `${target.label} is a file that ${image.metadata.label} is read from; decoding into it would destroy the image`,
+  );
 }
 
 async function copyStep(

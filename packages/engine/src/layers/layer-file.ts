@@ -7,12 +7,15 @@ import { EngineError } from "../engine-error.js";
 
 export class LayerFile {
   readonly label: string;
+  /** See `ReadableBlockBackend.identity`. */
+  readonly identity: string | undefined;
   readonly #padded: ReadableBlockBackend;
   readonly #backend: ReadableBlockBackend;
   #size: number;
 
   private constructor(backend: ReadableBlockBackend, size: number) {
     this.label = backend.label;
+    this.identity = backend.identity;
     this.#backend = backend;
     this.#padded = withPadding(backend);
     this.#size = size;

@@ -35,6 +35,10 @@ export interface Layer {
 
   /** The file that plain data runs lie in. Opened on first use. */
   dataFile(options: IoOptions): Promise<LayerFile>;
+  /** The same file if it is open. */
+  readonly openedDataFile: LayerFile | undefined;
+  /** What the file is called that plain data runs lie in, open or not. */
+  readonly dataLabel: string;
   /** The file that compressed runs lie in. */
   readonly imageFile: LayerFile;
   readonly compressionMethod: CompressionMethod;

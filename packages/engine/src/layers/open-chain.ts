@@ -5,8 +5,15 @@ import type { IoOptions, ReadableBlockBackend } from "@qcow/block";
 import { printable } from "@qcow/format";
 import { EngineError } from "../engine-error.js";
 import type { ImageMetadata } from "../image-metadata.js";
-import { CHAIN_DEPTH_MAX, type OpenedReference, type OpenOptions, type Reference } from "../open-options.js";
+import {
+  CHAIN_DEPTH_MAX,
+  METADATA_CACHE_BYTES_DEFAULT,
+  type OpenedReference,
+  type OpenOptions,
+  type Reference,
+} from "../open-options.js";
 import { readMetadata } from "../read-metadata.js";
+import { CacheShare } from "../tables/cache-share.js";
 import type { Layer } from "./layer.js";
 import { isQcow2 } from "./probe-format.js";
 import { Qcow2Layer } from "./qcow2-layer.js";
@@ -17,6 +24,8 @@ import { selectDisk } from "./snapshot-disk.js";
 export interface Chain {
   readonly layers: readonly Layer[];
   readonly metadata: ImageMetadata;
+  /** Identities of the files that are open, the image included. */
+  identities(): Set<string>;
   close(): Promise<void>;
 }
 
@@ -36,6 +45,11 @@ export async function openChain(backend: ReadableBlockBackend, options: OpenOpti
     await Promise.allSettled(layers.map((layer) => layer.close()));
     await Promise.allSettled(files.map((file) => file.close()));
   };
+  const cacheShare = new CacheShare(options.metadataCacheBytes ?? METADATA_CACHE_BYTES_DEFAULT);
+  const identities = (): Set<string> => {
+    const opened = [backend, ...files, ...layers.map((layer) => layer.openedDataFile)];
+    return new Set(opened.flatMap((file) => file?.identity ?? []));
+  };
   try {
     const top: ChainFile = { backend, format: "qcow2", mayReference: true };
     const walk = walkChain(top, options, files);
@@ -43,9 +57,9 @@ export async function openChain(backend: ReadableBlockBackend, options: OpenOpti
     for await (const link of walk) {
       metadata ??= link.metadata;
       const layerOptions = layers.length === 0 ? options : withoutSnapshot(options);
-      layers.push(await openLayer(link, layerOptions, () => [backend, ...files]));
+      layers.push(await openLayer(link, layerOptions, cacheShare, () => [backend, ...files]));
     }
-    return { layers, metadata: metadata as ImageMetadata, close };
+    return { layers, metadata: metadata as ImageMetadata, identities, close };
   } catch (error) {
     await close();
     throw error;
@@ -87,13 +101,14 @@ export async function* walkChain(
 async function openLayer(
   link: WalkedLink,
   options: OpenOptions,
+  cacheShare: CacheShare,
   images: () => readonly ReadableBlockBackend[],
 ): Promise<Layer> {
   const { file, metadata } = link;
   if (metadata === undefined) return await RawLayer.open(file.backend);
   const openDataFile = (io: IoOptions) => openData(metadata, images(), options, io);
   const disk = selectDisk(metadata, options.snapshot);
-  return await Qcow2Layer.open(file.backend, { metadata, ...disk, openDataFile, options });
+  return await Qcow2Layer.open(file.backend, { metadata, ...disk, openDataFile, options, cacheShare });
 }
 
 async function openBacking(

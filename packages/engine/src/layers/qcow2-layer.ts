@@ -8,7 +8,8 @@ import type { ImageMetadata } from "../image-metadata.js";
 import { mapL2Table } from "../mapping/map-l2-table.js";
 import { RunBuilder } from "../mapping/run-builder.js";
 import { RunKind, type RunList } from "../mapping/run-list.js";
-import { METADATA_CACHE_BYTES_DEFAULT, type OpenOptions } from "../open-options.js";
+import type { OpenOptions } from "../open-options.js";
+import type { CacheShare } from "../tables/cache-share.js";
 import { type L1Location, type L1Table, readL1Table } from "../tables/l1-table.js";
 import { TableCache } from "../tables/table-cache.js";
 import { untilAborted } from "../until-aborted.js";
@@ -25,6 +26,7 @@ export interface Qcow2LayerSetup {
   /** Opens the external data file; only called for images that have one. */
   readonly openDataFile: (options: IoOptions) => Promise<ReadableBlockBackend>;
   readonly options: OpenOptions;
+  readonly cacheShare: CacheShare;
 }
 
 /** Fewest entries of one step: few runs may be left to make, but entries that join one cost none. */
@@ -53,6 +55,7 @@ export class Qcow2Layer implements Layer {
   readonly #closing = new AbortController();
   #entriesInARow = 0;
   #dataFile: Promise<LayerFile> | undefined;
+  #openedDataFile: LayerFile | undefined;
 
   private constructor(file: LayerFile, setup: Qcow2LayerSetup, l1: L1Table) {
     const { metadata, options } = setup;
@@ -68,7 +71,7 @@ export class Qcow2Layer implements Layer {
     this.#openDataFile = setup.openDataFile;
     this.#tables = new TableCache(file, {
       tableBytes: metadata.geometry.clusterSize,
-      bytesMax: options.metadataCacheBytes ?? METADATA_CACHE_BYTES_DEFAULT,
+      share: setup.cacheShare,
       observer: options.observer,
     });
   }
@@ -158,12 +161,21 @@ export class Qcow2Layer implements Layer {
     try {
       signal.throwIfAborted();
       backend = await this.#openDataFile({ signal });
-      return await LayerFile.of(backend, { signal });
+      this.#openedDataFile = await LayerFile.of(backend, { signal });
+      return this.#openedDataFile;
     } catch (error) {
       this.#dataFile = undefined;
       await backend?.close().catch(() => undefined);
       throw error;
     }
+  }
+
+  get openedDataFile(): LayerFile | undefined {
+    return this.#geometry.hasDataFile ? this.#openedDataFile : this.imageFile;
+  }
+
+  get dataLabel(): string {
+    return this.openedDataFile?.label ?? this.metadata.dataFile?.name ?? this.label;
   }
 
   async close(): Promise<void> {

@@ -42,5 +42,13 @@ export class RawLayer implements Layer {
     return this.imageFile;
   }
 
+  get openedDataFile(): LayerFile {
+    return this.imageFile;
+  }
+
+  get dataLabel(): string {
+    return this.label;
+  }
+
   async close(): Promise<void> {}
 }

@@ -8,6 +8,10 @@ const REASONS: Record<number, { code: EngineErrorCode; text: string }> = {
     code: "QCOW2_UNALIGNED_OFFSET",
     text: "its host offset is not aligned to clusters",
   },
+  [InvalidReason.pastSafeOffsets]: {
+    code: "QCOW2_REFERENCE_OUTSIDE_FILE",
+    text: "its host offset is past 2^53, which no file reaches",
+  },
   [InvalidReason.zeroFlagInVersion2]: {
     code: "QCOW2_INVALID_ENTRY",
     text: "it has the zero flag, which version 2 does not know",

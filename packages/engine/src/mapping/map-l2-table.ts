@@ -92,6 +92,7 @@ function addCompressed(
 function invalidReason(kind: number, host: number, cluster: number, geometry: Geometry): number {
   if (kind === L2Kind.zeroAllocated && geometry.version < 3) return InvalidReason.zeroFlagInVersion2;
   if (host % geometry.clusterSize !== 0) return InvalidReason.unaligned;
+  if (host > Number.MAX_SAFE_INTEGER) return InvalidReason.pastSafeOffsets;
   if (geometry.hasDataFile && host !== cluster) return InvalidReason.dataFileOffset;
   return -1;
 }

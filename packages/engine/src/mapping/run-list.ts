@@ -26,6 +26,7 @@ export const InvalidReason = {
   compressedWithDataFile: 2,
   dataFileOffset: 3,
   subclusterBitmap: 4,
+  pastSafeOffsets: 5,
 } as const;
 
 export class RunList {

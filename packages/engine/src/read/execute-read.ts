@@ -117,7 +117,7 @@ async function serveAll(
       partOf(target, base, segment).set(stored);
       continue;
     }
-    while (segments[next]?.compressed && segments[next]?.host === segment.host) next++;
+    while (isSameStream(segment, segments[next])) next++;
     const parts = segments.slice(index, next).map((same) => ({
       guest: same.guest,
       target: partOf(target, base, same),
@@ -127,6 +127,10 @@ async function serveAll(
     work.push(readCompressed(cluster, stored, parts, context.compression, options));
   }
   await settleAll(work);
+}
+
+function isSameStream(segment: Segment, other: Segment | undefined): boolean {
+  return other?.compressed === true && other.host === segment.host && other.hostLength === segment.hostLength;
 }
 
 function partOf(target: Uint8Array, base: number, segment: Segment): Uint8Array {

@@ -5,19 +5,20 @@ import type { IoOptions } from "@qcow/block";
 import type { LayerFile } from "../layers/layer-file.js";
 import type { Observer } from "../observer.js";
 import { untilAborted } from "../until-aborted.js";
+import type { CacheShare } from "./cache-share.js";
 
 export interface TableCacheOptions {
   /** Length of one table in bytes. */
   readonly tableBytes: number;
-  /** Most bytes kept; one table is kept in any case. */
-  readonly bytesMax: number;
+  /** Says how many bytes may be kept; one table is kept in any case. */
+  readonly share: CacheShare;
   readonly observer?: Observer | undefined;
 }
 
 export class TableCache {
   readonly #file: LayerFile;
   readonly #tableBytes: number;
-  readonly #tablesMax: number;
+  readonly #share: CacheShare;
   readonly #observer: Observer | undefined;
   readonly #tables = new Map<number, DataView>();
   readonly #loading = new Map<number, Promise<DataView>>();
@@ -25,8 +26,13 @@ export class TableCache {
   constructor(file: LayerFile, options: TableCacheOptions) {
     this.#file = file;
     this.#tableBytes = options.tableBytes;
-    this.#tablesMax = Math.max(1, Math.floor(options.bytesMax / options.tableBytes));
+    this.#share = options.share;
+    this.#share.join();
     this.#observer = options.observer;
+  }
+
+  get #tablesMax(): number {
+    return Math.max(1, Math.floor(this.#share.bytesEach / this.#tableBytes));
   }
 
   /** Tables that may be under way ahead of their use without pushing each other out. */
@@ -76,8 +82,9 @@ export class TableCache {
     this.#observer?.hostRead?.({ offset, length: bytes.byteLength, purpose: "metadata" });
     const table = new DataView(bytes.buffer);
     this.#tables.set(offset, table);
+    const tablesMax = this.#tablesMax;
     for (const oldest of this.#tables.keys()) {
-      if (this.#tables.size <= this.#tablesMax) break;
+      if (this.#tables.size <= tablesMax) break;
       this.#tables.delete(oldest);
     }
     return table;
