@@ -20,8 +20,6 @@ export interface OpenImageOptions extends IoOptions {
 /** An image that can be read, with all files that it is made of. */
 export interface OpenImage extends AsyncDisposable {
   readonly reader: Qcow2Reader;
-  /** Identities of the files opened, as far as their backends know them (see `ReadableBlockBackend.identity`). */
-  readonly identities: ReadonlySet<string>;
   close(): Promise<void>;
 }
 
@@ -34,12 +32,8 @@ export async function openSource(
   return options.trace === undefined ? backend : traced(backend, options.trace);
 }
 
-/** The opener for the files that the image at `address` names, under the policy. Each opened one is given to `onOpen`. */
-export function openerFor(
-  address: string,
-  options: OpenImageOptions,
-  onOpen: (backend: ReadableBlockBackend) => void = () => {},
-): ReferenceOpener {
+/** The opener for the files that the image at `address` names, under the policy. */
+export function openerFor(address: string, options: OpenImageOptions): ReferenceOpener {
   const { scheme, location } = parseAddress(address);
   if (scheme !== "file") return refuseRemote(scheme);
   return referenceOpener({
@@ -48,7 +42,6 @@ export function openerFor(
     openFile: async (path, io) => {
       const { openReadable } = await import("@qcow/backend-node");
       const opened = await openReadable(path, io);
-      onOpen(opened);
       return options.trace === undefined ? opened : traced(opened, options.trace, path);
     },
   });
@@ -61,19 +54,14 @@ export async function openImage(address: string, options: OpenImageOptions): Pro
     import("@qcow/backend-node"),
   ]);
   const source = await openSource(address, options);
-  const identities = new Set<string>();
-  const remember = (backend: ReadableBlockBackend): void => {
-    if (backend.identity !== undefined) identities.add(backend.identity);
-  };
   try {
-    remember(source);
     const reader = await Qcow2Reader.open(source, {
       signal: options.signal,
       snapshot: options.snapshot,
       compression: nodeCompression(),
-      openReference: openerFor(address, options, remember),
+      openReference: openerFor(address, options),
     });
-    return new OpenedImage(reader, source, identities);
+    return new OpenedImage(reader, source);
   } catch (error) {
     await source.close();
     throw error;
@@ -82,12 +70,10 @@ export async function openImage(address: string, options: OpenImageOptions): Pro
 
 class OpenedImage implements OpenImage {
   readonly reader: Qcow2Reader;
-  readonly identities: ReadonlySet<string>;
   readonly #source: ReadableBlockBackend;
 
-  constructor(reader: Qcow2Reader, source: ReadableBlockBackend, identities: ReadonlySet<string>) {
+  constructor(reader: Qcow2Reader, source: ReadableBlockBackend) {
     this.reader = reader;
-    this.identities = identities;
     this.#source = source;
   }
 

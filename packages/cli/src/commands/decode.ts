@@ -44,6 +44,8 @@ export default class Decode extends QcowCommand<typeof Decode> {
       throw new CommandError("CLI_USAGE", "--json and - both want stdout");
     const image = await this.openImage(filename, this.flags.snapshot);
     try {
+      // Before OUT is looked at: it stays as it is when the image cannot be read, and no data file is taken for OUT.
+      await image.reader.openContents({ signal: this.signal });
       await (output === STDOUT ? this.#toStdout(image) : this.#toFile(image, output));
       return { filename, output, "virtual-size": image.reader.virtualSize };
     } finally {
@@ -61,10 +63,10 @@ export default class Decode extends QcowCommand<typeof Decode> {
     }
   }
 
-  async #toFile({ reader, identities }: OpenImage, path: string): Promise<void> {
+  async #toFile({ reader }: OpenImage, path: string): Promise<void> {
     const { decodeToRaw } = await import("@qcow/engine");
     const options = await this.longOptions();
-    const output = await openRawOutput(path, identities);
+    const output = await openRawOutput(path, reader.identities);
     try {
       await decodeToRaw(reader, output.backend, { ...options, sparse: !output.isDevice });
       await output.backend.close();
