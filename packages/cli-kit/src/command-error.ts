@@ -16,7 +16,7 @@ export type CommandErrorCode =
   | "CLI_FILTER"
   /** A plugin or oclif itself gave up, for the reason in the message. */
   | "CLI_FAILED"
-  /** Ended by SIGINT or SIGTERM. */
+  /** Ended by SIGINT, SIGTERM or SIGHUP. */
   | "CLI_INTERRUPTED"
   /** A broken invariant: a bug in qcow. */
   | "CLI_BUG";

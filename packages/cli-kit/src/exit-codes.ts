@@ -14,7 +14,7 @@ export const ExitCode = {
   usage: 64,
   /** A bug in qcow. */
   bug: 70,
-  /** Ended by SIGINT or SIGTERM. */
+  /** Ended by SIGINT, SIGTERM or SIGHUP. */
   interrupted: 130,
 } as const;
 

@@ -7,7 +7,7 @@ import type { LongOptions, ReadableBlockBackend } from "@qcow/block";
 import { printable } from "@qcow/format";
 import { parseAddress } from "./backend-address.js";
 import { type BackendHookOptions, hasBackendScheme, registerBackendScheme } from "./backend-registry.js";
-import { CommandError, isCommandError } from "./command-error.js";
+import { CommandError } from "./command-error.js";
 import { COMMON_FLAGS, type CommonFlags } from "./common-flags.js";
 import { printFailure } from "./error-report.js";
 import { ExitCode } from "./exit-codes.js";
@@ -15,7 +15,7 @@ import { type Interruption, watchInterrupts } from "./interrupt.js";
 import { jsonText } from "./json-text.js";
 import { type OpenImage, type OpenImageOptions, openImage, openSource } from "./open-image.js";
 import { type ProgressDisplay, startProgress } from "./progress.js";
-import { isOutputClosed, takeOverOutputErrors, writeOutput } from "./standard-output.js";
+import { hasOutputBegun, isOutputClosed, takeOverOutputErrors, writeOutput } from "./standard-output.js";
 
 /** The hooks that qcow adds to oclif's own. */
 export interface QcowHooks extends Hooks {
@@ -65,7 +65,7 @@ export abstract class QcowCommand<T extends typeof Command> extends Command {
     }
   }
 
-  /** Aborted by SIGINT and SIGTERM; to be handed to everything that may take long. */
+  /** Aborted by SIGINT, SIGTERM and SIGHUP; to be handed to everything that may take long. */
   protected get signal(): AbortSignal {
     this.#interruption ??= watchInterrupts();
     return this.#interruption.signal;
@@ -88,7 +88,12 @@ export abstract class QcowCommand<T extends typeof Command> extends Command {
   /** Writes lines for people, or a document, to stdout, below the progress bar; waits until they are taken. */
   protected print(text: string): Promise<void> {
     this.#progress?.stop();
-    return writeOutput(`${text}\n`);
+    return this.write(`${text}\n`);
+  }
+
+  /** Writes data to stdout and waits until it is taken, or the command is interrupted. */
+  protected write(chunk: Uint8Array | string): Promise<void> {
+    return writeOutput(chunk, { signal: this.signal });
   }
 
   /** Writes a line to stderr, unless `--quiet`. */
@@ -150,7 +155,7 @@ export abstract class QcowCommand<T extends typeof Command> extends Command {
       return;
     }
     printFailure(error, {
-      json: this.jsonEnabled() && !isCommandError(error, "CLI_OUTPUT_FAILED"),
+      json: this.jsonEnabled() && !hasOutputBegun(),
       debug: this.argv.includes("--debug"),
       signal: this.#interruption?.signal,
     });
@@ -159,6 +164,8 @@ export abstract class QcowCommand<T extends typeof Command> extends Command {
   override async finally(_error: Error | undefined): Promise<void> {
     this.#progress?.stop();
     this.#interruption?.dispose();
+    // Node.js would wait for a reader of stdout that does not read.
+    if (this.#interruption?.signal.aborted && process.stdout.writableLength > 0) process.exit();
   }
 }
 

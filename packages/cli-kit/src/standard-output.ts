@@ -9,14 +9,37 @@ export class OutputClosedError extends Error {
   override readonly name = "OutputClosedError";
 }
 
+export interface WriteOptions {
+  /** Stdout by default. */
+  readonly stream?: Writable | undefined;
+  /** Ends the waiting for a reader that does not read; the chunk may still be taken afterwards. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+let begun = false;
+
+/** Whether anything was given to stdout: a document that is begun cannot be replaced by one about an error. */
+export function hasOutputBegun(): boolean {
+  return begun;
+}
+
 /**
  * Writes all of `chunk` and resolves once the stream has taken it, so that the caller may reuse the memory.
  *
- * @throws OutputClosedError when the reader has gone, CommandError `CLI_OUTPUT_FAILED` for other failures.
+ * @throws OutputClosedError when the reader has gone, CommandError `CLI_OUTPUT_FAILED` for other failures, and
+ *   the reason of `signal` when that is aborted first.
  */
-export function writeOutput(chunk: Uint8Array | string, stream: Writable = process.stdout): Promise<void> {
+export function writeOutput(
+  chunk: Uint8Array | string,
+  { stream = process.stdout, signal }: WriteOptions = {},
+): Promise<void> {
   return new Promise((resolve, reject) => {
+    signal?.throwIfAborted();
+    if (stream === process.stdout) begun = true;
+    const onAbort = (): void => reject(signal?.reason);
+    signal?.addEventListener("abort", onAbort, { once: true });
     stream.write(chunk, (error) => {
+      signal?.removeEventListener("abort", onAbort);
       if (error === undefined || error === null) resolve();
       else reject(outputError(error));
     });

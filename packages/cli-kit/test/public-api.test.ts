@@ -14,6 +14,7 @@ it("exports these names and no others", () => {
       "errorLines",
       "errorTrace",
       "hasBackendScheme",
+      "hasOutputBegun",
       "humanSize",
       "interruptible",
       "isCommandError",

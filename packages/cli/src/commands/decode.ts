@@ -2,14 +2,7 @@
 // half-written output; decoding itself is the engine's.
 
 import { string } from "@oclif/core/args";
-import {
-  CommandError,
-  interruptible,
-  type OpenImage,
-  openRawOutput,
-  QcowCommand,
-  writeOutput,
-} from "@qcow/cli-kit";
+import { CommandError, interruptible, type OpenImage, openRawOutput, QcowCommand } from "@qcow/cli-kit";
 import { IMAGE } from "../image-argument.js";
 import { SNAPSHOT } from "../snapshot-flag.js";
 
@@ -57,7 +50,7 @@ export default class Decode extends QcowCommand<typeof Decode> {
     const { signal, onProgress } = await this.longOptions();
     let done = 0;
     for await (const chunk of interruptible(reader.chunks({}, { signal }))) {
-      await writeOutput(chunk);
+      await this.write(chunk);
       done += chunk.length;
       onProgress?.({ done, total: reader.virtualSize });
     }

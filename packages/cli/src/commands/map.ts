@@ -1,14 +1,7 @@
 // `qcow map`: where each part of the guest's disk comes from. Owns flags and output; the map is the engine's.
 
 import { string } from "@oclif/core/flags";
-import {
-  CommandError,
-  interruptible,
-  type OpenImage,
-  QcowCommand,
-  sizeFlag,
-  writeOutput,
-} from "@qcow/cli-kit";
+import { CommandError, interruptible, type OpenImage, QcowCommand, sizeFlag } from "@qcow/cli-kit";
 import type { ExtentBatch, Qcow2Reader } from "@qcow/engine";
 import { IMAGE } from "../image-argument.js";
 import { ExtentJsonWriter } from "../map/extent-json.js";
@@ -57,13 +50,13 @@ export default class MapCommand extends QcowCommand<typeof MapCommand> {
   }
 
   async #printJson({ reader }: OpenImage, range: Range): Promise<void> {
-    const out = new ExtentJsonWriter(writeOutput);
+    const out = new ExtentJsonWriter((block) => this.write(block));
     for await (const batch of this.#batches(reader, range)) await out.add(batch);
     await out.end(range.offset);
   }
 
   async #printTable({ reader }: OpenImage, range: Range): Promise<void> {
-    const out = new TextBlocks();
+    const out = new TextBlocks((block) => this.write(block));
     await out.add(`${MAP_HEADING}\n`);
     for await (const batch of this.#batches(reader, range)) {
       for (const row of mapRows(batch, reader.layers)) await out.add(`${row}\n`);

@@ -30,22 +30,21 @@ export default class Mapped extends QcowCommand<typeof Mapped> {
     try {
       const stored = mappedRanges(image.reader, { signal });
       const ranges = this.flags["ignore-zeroes"] ? withoutZeroes(image.reader, stored, { signal }) : stored;
-      await (this.jsonEnabled() ? printJson(ranges) : printText(ranges));
+      const out = new TextBlocks((block) => this.write(block));
+      await (this.jsonEnabled() ? printJson(ranges, out) : printText(ranges, out));
     } finally {
       await image.close();
     }
   }
 }
 
-async function printText(ranges: AsyncIterable<MappedRange>): Promise<void> {
-  const out = new TextBlocks();
+async function printText(ranges: AsyncIterable<MappedRange>, out: TextBlocks): Promise<void> {
   await out.add("# offset (bytes), length (bytes)\n");
   for await (const { offset, length } of ranges) await out.add(`${offset.toString(16)} ${length}\n`);
   await out.end();
 }
 
-async function printJson(ranges: AsyncIterable<MappedRange>): Promise<void> {
-  const out = new TextBlocks();
+async function printJson(ranges: AsyncIterable<MappedRange>, out: TextBlocks): Promise<void> {
   let separator = "[";
   for await (const { offset, length } of ranges) {
     await out.add(`${separator}{ "offset": ${offset}, "length": ${length} }`);

@@ -1,7 +1,7 @@
 // `qcow read`: a piece of the guest's disk as raw bytes. Owns the two ways to say which piece.
 
 import { integer } from "@oclif/core/flags";
-import { CommandError, interruptible, QcowCommand, sizeFlag, writeOutput } from "@qcow/cli-kit";
+import { CommandError, interruptible, QcowCommand, sizeFlag } from "@qcow/cli-kit";
 import { IMAGE } from "../image-argument.js";
 import { SNAPSHOT } from "../snapshot-flag.js";
 
@@ -30,7 +30,7 @@ export default class Read extends QcowCommand<typeof Read> {
     const image = await this.openImage(this.args.image, this.flags.snapshot);
     try {
       for await (const chunk of interruptible(image.reader.chunks(range, { signal: this.signal })))
-        await writeOutput(chunk);
+        await this.write(chunk);
     } finally {
       await image.close();
     }
