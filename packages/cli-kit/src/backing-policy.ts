@@ -2,11 +2,12 @@
 // are not trusted, so the path is judged by its text first and, only if that passes, by the file system.
 // Owns the decision; referenced-name.ts reads the names.
 
-import { dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
+import { isAbsolute, relative, resolve, sep } from "node:path";
 import type { IoOptions } from "@qcow/block";
 import type { OpenedReference, Reference, ReferenceOpener } from "@qcow/engine";
 import { CommandError } from "./command-error.js";
 import { parseReferencedName } from "./referenced-name.js";
+import { referencedPath } from "./referenced-path.js";
 
 /** `deny`: none. `same-dir`: files in the folder of the first image or below it. `any`: all files. */
 export const BACKING_POLICIES = ["deny", "same-dir", "any"] as const;
@@ -24,28 +25,39 @@ export interface BackingPolicyOptions {
 
 /** The opener for what an image names, under a policy. Rejects with `CLI_REFERENCE_REFUSED` before touching what is refused. */
 export function referenceOpener({ policy, topPath, openFile }: BackingPolicyOptions): ReferenceOpener {
-  const folder = dirname(resolve(topPath));
+  const folder = referencedPath(topPath, ".");
   return async (reference, options) => {
     if (policy === "deny") throw refused(reference, "--backing deny forbids opening it");
     const { path, format } = parseReferencedName(reference.name);
-    const label = isAbsolute(path) ? path : join(dirname(reference.from), path);
+    const label = referencedPath(reference.from, path);
     if (policy === "any") {
       return { backend: await openFile(label, options), format, trusted: true };
     }
-    if (!isInside(folder, resolve(label))) throw outside(reference);
-    if (await leadsOut(folder, label)) throw outside(reference);
-    return { backend: await openFile(label, options), format, trusted: false };
+    if (!isInside(resolve(folder), resolve(label))) throw outside(reference);
+    const isThere = await leadsInside(folder, label, reference);
+    const backend = await openFile(label, options);
+    if (!isThere) {
+      // It has no path, and still it opens: a deleted file, reached by way of an open descriptor.
+      await backend.close();
+      throw outside(reference);
+    }
+    return { backend, format, trusted: false };
   };
 }
 
-/** Whether symbolic links lead from `file` out of `folder`. A file that does not exist does not: opening it tells. */
-async function leadsOut(folder: string, file: string): Promise<boolean> {
+/** False for a file that does not exist, which opening it will tell. Rejects when links lead out, or where cannot be told. */
+async function leadsInside(folder: string, file: string, reference: Reference): Promise<boolean> {
   const { realpath } = await import("node:fs/promises");
+  let isIn: boolean;
   try {
-    return !isInside(await realpath(folder), await realpath(file));
-  } catch {
-    return false;
+    isIn = isInside(await realpath(folder), await realpath(file));
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT" || code === "ENOTDIR") return false;
+    throw refused(reference, `where it leads to cannot be told (${code})`);
   }
+  if (!isIn) throw outside(reference);
+  return true;
 }
 
 function isInside(folder: string, file: string): boolean {

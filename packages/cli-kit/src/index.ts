@@ -16,5 +16,6 @@ export * from "./progress-descriptor.js";
 export * from "./qcow-command.js";
 export * from "./raw-output.js";
 export * from "./referenced-name.js";
+export * from "./referenced-path.js";
 export * from "./standard-output.js";
 export * from "./trace-log.js";

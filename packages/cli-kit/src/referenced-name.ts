@@ -14,12 +14,15 @@ export interface ReferencedName {
 const NAME_MAX = 4096;
 /** What QEMU would take for a protocol; one letter is a Windows drive. */
 const SCHEME = /^[^/\\:]{2,}:/;
+/** What stands for bytes that are no UTF-8, or cannot be written as UTF-8: it would name another file. */
+const NOT_UTF8 = /\ufffd|\p{Surrogate}/u;
 const FORMATS = new Set(["qcow2", "raw"]);
 
 /**
  * Reads `name`: a path, `file:` and a path, or `json:` and one of the three simple descriptions of a file.
  *
- * @throws CommandError `CLI_REFERENCE_REFUSED` for anything else: other protocols, other `json:` options, NULs.
+ * @throws CommandError `CLI_REFERENCE_REFUSED` for anything else: other protocols, other `json:` options, NULs,
+ *   what is not UTF-8.
  */
 export function parseReferencedName(name: string): ReferencedName {
   if (name.length > NAME_MAX) throw refusedName("a name that is too long");
@@ -31,6 +34,7 @@ export function parseReferencedName(name: string): ReferencedName {
 function localPath(name: string): string {
   const path = name.startsWith("file:") ? name.slice("file:".length) : name;
   if (path === "") throw refusedName("an empty name");
+  if (NOT_UTF8.test(path)) throw refusedName("a name that is not UTF-8");
   if (SCHEME.test(path)) throw refusedName(`the protocol ${SCHEME.exec(path)?.[0] ?? ""}`);
   if (path.startsWith("//") || path.startsWith("\\\\")) throw refusedName("a network path");
   return path;

@@ -18,22 +18,30 @@ beforeAll(async () => {
   await symlink(join(root, "outside.raw"), join(root, "images", "link-out.raw"));
   await symlink(join(root, "images", "base.raw"), join(root, "images", "link-in.raw"));
   await symlink(root, join(root, "images", "folder-out"));
+  await symlink("loop.raw", join(root, "images", "loop.raw"));
+  await mkdir(join(root, "elsewhere", "deep"), { recursive: true });
+  await writeFile(join(root, "elsewhere", "base.raw"), "");
+  await symlink(join(root, "elsewhere", "deep"), join(root, "images", "folder-away"));
+  await symlink(join(root, "images", "deep"), join(root, "images", "folder-in"));
 });
 
 afterAll(() => rm(root, { recursive: true, force: true }));
 
-async function open(policy: BackingPolicy, name: string, from = top) {
+async function open(policy: BackingPolicy, name: string, from = top, opens = true) {
   const paths: string[] = [];
+  let closed = 0;
   const opener = referenceOpener({
     policy,
     topPath: top,
     openFile: async (path) => {
       paths.push(path);
-      return { label: path } as ReadableBlockBackend;
+      if (!opens) throw new Error("not there");
+      const close = async () => void closed++;
+      return { label: path, close } as Partial<ReadableBlockBackend> as ReadableBlockBackend;
     },
   });
   const opened = await opener({ kind: "backing", name, from }, {}).catch((error: unknown) => ({ error }));
-  return { opened, paths };
+  return { opened, paths, closed };
 }
 
 async function expectRefused(policy: BackingPolicy, name: string, from?: string) {
@@ -53,7 +61,7 @@ describe("--backing same-dir", () => {
   it("opens a file below it, and one that is named relative to an image below it", async () => {
     expect((await open("same-dir", "deep/base.raw")).paths).toEqual([join(root, "images/deep/base.raw")]);
     const from = join(root, "images", "deep", "middle.qcow2");
-    expect((await open("same-dir", "../base.raw", from)).paths).toEqual([join(root, "images/base.raw")]);
+    expect((await open("same-dir", "../base.raw", from)).paths).toEqual([`${root}/images/deep/../base.raw`]);
   });
 
   it("opens an absolute name that stays inside", async () => {
@@ -81,8 +89,28 @@ describe("--backing same-dir", () => {
     await expectRefused("same-dir", name);
   });
 
+  it("follows a link before it goes up from there, as the host does", async () => {
+    expect((await open("same-dir", "folder-in/../base.raw")).paths).toEqual([
+      `${root}/images/folder-in/../base.raw`,
+    ]);
+    await expectRefused("same-dir", "folder-away/../base.raw");
+  });
+
+  it("refuses a file that it cannot follow", async () => {
+    const { message } = await expectRefused("same-dir", "loop.raw");
+    expect(message).toContain("ELOOP");
+  });
+
   it("leaves a missing file to the opener, which knows what to say", async () => {
-    expect((await open("same-dir", "missing.raw")).paths).toHaveLength(1);
+    const { opened, paths } = await open("same-dir", "missing.raw", top, false);
+    expect(opened).toEqual({ error: new Error("not there") });
+    expect(paths).toHaveLength(1);
+  });
+
+  it("refuses, and closes, what opens though it has no path", async () => {
+    const { opened, closed } = await open("same-dir", "missing.raw");
+    expect(opened).toMatchObject({ error: { code: "CLI_REFERENCE_REFUSED" } });
+    expect(closed).toBe(1);
   });
 });
 
@@ -96,7 +124,7 @@ describe("--backing deny", () => {
 describe("--backing any", () => {
   it("opens any file, trusted", async () => {
     const { opened, paths } = await open("any", "../outside.raw");
-    expect(paths).toEqual([join(root, "outside.raw")]);
+    expect(paths).toEqual([`${root}/images/../outside.raw`]);
     expect(opened).toMatchObject({ trusted: true });
   });
 

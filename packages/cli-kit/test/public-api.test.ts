@@ -32,6 +32,7 @@ it("exports these names and no others", () => {
       "percentOf",
       "printFailure",
       "referenceOpener",
+      "referencedPath",
       "registerBackendScheme",
       "reportError",
       "sizeFlag",

@@ -41,6 +41,8 @@ describe("parseReferencedName", () => {
     'json:{"driver":"qcow2","filename":"b"}',
     'json:{"driver":"file","filename":"a\\u0000b"}',
     `json:${"[".repeat(4000)}`,
+    "caf\ufffd.raw",
+    'json:{"driver":"file","filename":"a\\ud800"}',
   ])("refuses %j", (name) => {
     expect(() => parseReferencedName(name)).toThrowError(
       expect.objectContaining({ code: "CLI_REFERENCE_REFUSED" }),

@@ -1,7 +1,7 @@
 // What `info --json` says about an image: keys and values of `qemu-img info --output=json`, in one fixed
 // order. Owns the assembly from metadata; nothing is read or printed here.
 
-import { dirname, isAbsolute, join } from "node:path";
+import { referencedPath } from "@qcow/cli-kit";
 import type { ImageMetadata } from "@qcow/engine";
 import type { BitmapDirectoryEntry, Snapshot } from "@qcow/format";
 import { hasLazyRefcounts, isCorrupt, isDirty, type LuksInfo, luksInfo } from "@qcow/format";
@@ -102,8 +102,7 @@ function backingInfo({ backingFile }: ImageMetadata, filename: string): Partial<
 
 /** The name of a backing file as seen from where the user is. Names with a protocol are left as they are. */
 export function combinedName(image: string, name: string): string {
-  if (isAbsolute(name) || /^[^/]*:/.test(name)) return name;
-  return dirname(image) === "." && !image.startsWith("./") ? name : join(dirname(image), name);
+  return /^[^/]*:/.test(name) ? name : referencedPath(image, name);
 }
 
 function qcow2Details({ header, geometry, bitmaps, dataFile, encryption }: ImageMetadata): Qcow2Details {

@@ -26,6 +26,8 @@ beforeAll(() => {
     "overlay.qcow2": tinyImage({ clusters: new Map([[0, filled(0x33)]]), backingFile: "disk.qcow2" }),
     "escape.qcow2": tinyImage({ backingFile: "../../etc/passwd" }),
     "control.qcow2": tinyImage({ backingFile: "a\u001b[2J\u009b\u202e" }),
+    "latin1.qcow2": tinyImage({ backingFile: Buffer.from("caf\u00e9.raw", "latin1") }),
+    "caf\ufffd.raw": filled(1),
     "not-an-image": Buffer.from("hello"),
   };
   for (const [name, bytes] of Object.entries(files)) writeFileSync(join(cwd, name), bytes);
@@ -214,6 +216,7 @@ describe("failures", () => {
     [["info", "not-an-image"], 1, "QCOW2_"],
     [["info", "http://host/disk.qcow2"], 1, "CLI_UNKNOWN_SCHEME"],
     [["sha", "escape.qcow2"], 1, "CLI_REFERENCE_REFUSED"],
+    [["sha", "latin1.qcow2"], 1, "not UTF-8, which is not followed (CLI_REFERENCE_REFUSED)"],
     [["sha", "overlay.qcow2", "--backing", "deny"], 1, "CLI_REFERENCE_REFUSED"],
     [["sha", "disk.qcow2", "--snapshot", "none"], 1, "QCOW2_NO_SUCH_SNAPSHOT"],
     [["info"], 64, "CLI_USAGE"],
