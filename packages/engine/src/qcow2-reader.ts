@@ -76,6 +76,14 @@ export class Qcow2Reader implements AsyncDisposable {
     return (this.#chain.layers[0] as Layer).virtualSize;
   }
 
+  /**
+   * Bytes of a good read, to be aligned to as many: large enough to be fast, small enough for a processor's cache, and
+   * whole clusters, since a compressed cluster that two reads share is decompressed twice.
+   */
+  get preferredReadBytes(): number {
+    return Math.max(CHUNK_BYTES_DEFAULT, ...this.#chain.layers.map((layer) => layer.clusterSize));
+  }
+
   /** The image and its backing files, top first. */
   get layers(): readonly LayerInfo[] {
     return this.#chain.layers.map(({ label, format, virtualSize, dataLabel }) => ({
@@ -155,9 +163,7 @@ export class Qcow2Reader implements AsyncDisposable {
   /** The disk's bytes in order, read ahead; a chunk is valid until the next one is asked for. */
   chunks(range: GuestRange = {}, options: ChunkOptions = {}): AsyncGenerator<Uint8Array, void, void> {
     const end = this.#rangeEnd(range);
-    // A compressed cluster that two chunks share would be decompressed twice.
-    const clusterSize = Math.max(...this.#chain.layers.map((layer) => layer.clusterSize));
-    const chunkBytes = options.chunkBytes ?? Math.max(CHUNK_BYTES_DEFAULT, clusterSize);
+    const chunkBytes = options.chunkBytes ?? this.preferredReadBytes;
     const read = (offset: number, target: Uint8Array, io: IoOptions) => this.read(offset, target, io);
     return readChunks(read, range.offset ?? 0, end, { ...options, chunkBytes });
   }

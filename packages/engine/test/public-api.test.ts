@@ -32,6 +32,7 @@ test("a reader has exactly these members", () => {
       "mapBatches",
       "metadata",
       "openContents",
+      "preferredReadBytes",
       "read",
       "readable",
       "seekMapped",

@@ -8,9 +8,6 @@ import { isMapped } from "../mapping/seek.js";
 import type { Qcow2Reader } from "../qcow2-reader.js";
 import { findData } from "./find-data.js";
 
-/** Bytes of one copy step. */
-const STEP_BYTES = 2 * 1024 * 1024;
-
 /** Copy steps under way at once. */
 const STEPS_IN_FLIGHT = 6;
 
@@ -47,7 +44,8 @@ export async function decodeToRaw(
   signal.throwIfAborted();
   await image.openContents({ signal });
   refuseSource(image, target);
-  const steps = planSteps(image.mapBatches({}, { signal }));
+  const stepBytes = image.preferredReadBytes;
+  const steps = planSteps(image.mapBatches({}, { signal }), stepBytes);
   if (sparse) {
     await target.resize(0, options);
     await target.resize(image.virtualSize, options);
@@ -58,7 +56,7 @@ export async function decodeToRaw(
     options.onProgress?.({ done: Math.min(done, image.virtualSize), total: image.virtualSize });
   };
   const worker = async (): Promise<void> => {
-    const buffer = new Uint8Array(STEP_BYTES);
+    const buffer = new Uint8Array(stepBytes);
     for (let step = await steps.next(); step.done !== true; step = await steps.next()) {
       if (step.value.mapped) await copyStep(image, target, step.value, buffer, sparse, signal);
       else if (!sparse) await writeZeros(target, step.value, buffer, signal);
@@ -116,8 +114,11 @@ async function writeZeros(
   }
 }
 
-/** Cuts the map into copy steps: neighbours that may hold something are copied together, wherever they come from. */
-export async function* planSteps(batches: AsyncIterable<ExtentBatch>): AsyncGenerator<Step, void, void> {
+/** Cuts the map into copy steps of at most `stepBytes`: neighbours that may hold something are copied together. */
+async function* planSteps(
+  batches: AsyncIterable<ExtentBatch>,
+  stepBytes: number,
+): AsyncGenerator<Step, void, void> {
   let offset = 0;
   let length = 0;
   let mapped = false;
@@ -131,8 +132,8 @@ export async function* planSteps(batches: AsyncIterable<ExtentBatch>): AsyncGene
         mapped = next;
       }
       length += batch.length[index] as number;
-      while (mapped && length >= STEP_BYTES) {
-        const part = STEP_BYTES - (offset % STEP_BYTES);
+      while (mapped && length >= stepBytes) {
+        const part = stepBytes - (offset % stepBytes);
         yield { offset, length: part, mapped };
         offset += part;
         length -= part;
