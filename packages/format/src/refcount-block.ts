@@ -93,9 +93,8 @@ function decodeSmall(
 }
 
 function decode16(block: Uint8Array, out: Uint16Array | Uint32Array, outIndex: number, count: number): void {
-  for (let index = 0, at = 0; index < count; index++, at += 2) {
-    out[outIndex + index] = ((block[at] ?? 0) << 8) | (block[at + 1] ?? 0);
-  }
+  const view = new DataView(block.buffer, block.byteOffset, block.byteLength);
+  for (let index = 0; index < count; index++) out[outIndex + index] = view.getUint16(2 * index);
 }
 
 /** 32 or 64 bits, which may be more than `out` holds. */
