@@ -15,7 +15,7 @@ export function mapRows(batch: ExtentBatch, layers: readonly LayerInfo[]): strin
   for (let index = 0; index < batch.count; index++) {
     const flags = batch.flags[index] as number;
     if ((flags & ExtentFlag.data) === 0 || (flags & ExtentFlag.zero) !== 0) continue;
-    const file = layers[batch.depth[index] as number]?.label ?? "";
+    const file = layers[batch.depth[index] as number]?.dataLabel ?? "";
     const columns = [
       hex(batch.start[index] as number),
       hex(batch.length[index] as number),
