@@ -1,11 +1,15 @@
 // The word of a list that is most like a mistyped one. Owns the measure.
 
-/** The candidate with the fewest single-letter edits from `word`; undefined when there is none. */
+/**
+ * The candidate with the fewest single-letter edits from `word`; undefined when each would change more than half
+ * of the longer word.
+ */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
   let best: string | undefined;
   let bestEdits = Number.POSITIVE_INFINITY;
   for (const candidate of candidates) {
     const edits = editDistance(word, candidate);
+    if (2 * edits > Math.max(word.length, candidate.length)) continue;
     if (edits < bestEdits) [best, bestEdits] = [candidate, edits];
   }
   return best;

@@ -10,6 +10,10 @@ it.each([
   expect(nearest(word, ["check", "decode", "info", "map", "mapped", "read", "sha"])).toBe(command);
 });
 
+it.each(["", "nosuch", "__proto__", "xyz"])("nothing is like %j", (word) => {
+  expect(nearest(word, ["check", "decode", "info", "map", "mapped", "read", "sha"])).toBeUndefined();
+});
+
 it("has no answer without candidates", () => {
   expect(nearest("x", [])).toBeUndefined();
 });
