@@ -57,20 +57,27 @@ export function errorDocument(report: ErrorReport): { readonly error: Readonly<R
   return { error: { code, message, ...(hint === undefined ? {} : { hint }), exitCode, ...where } };
 }
 
+export interface FailureOptions {
+  readonly json: boolean;
+  readonly debug: boolean;
+  readonly signal?: AbortSignal | undefined;
+  /** What a plain failure ends with; 1 by default. */
+  readonly exitCode?: number | undefined;
+}
+
 /**
  * Tells the user of a failure and sets the exit code: the document on stdout under `json`, the lines on
  * stderr, the stacks under `debug`.
  */
-export function printFailure(
-  error: unknown,
-  options: { readonly json: boolean; readonly debug: boolean; readonly signal?: AbortSignal | undefined },
-): void {
+export function printFailure(error: unknown, options: FailureOptions): void {
   const oclifExit = exitRequested(error);
   if (oclifExit !== undefined) {
     process.exitCode = oclifExit;
     return;
   }
-  const report = reportError(error, options.signal);
+  const plain = reportError(error, options.signal);
+  const report =
+    plain.exitCode === ExitCode.failed ? { ...plain, exitCode: options.exitCode ?? plain.exitCode } : plain;
   process.exitCode = report.exitCode;
   if (options.json) process.stdout.write(`${jsonText(errorDocument(report))}\n`);
   for (const line of errorLines("qcow", report)) process.stderr.write(`${line}\n`);

@@ -148,6 +148,11 @@ export abstract class QcowCommand<T extends typeof Command> extends Command {
     await this.config.runHook<"qcow:backends", QcowHooks>("qcow:backends", { registerBackendScheme });
   }
 
+  /** The exit code for a failure that the command has an own one for; undefined leaves it at 1. */
+  protected failureCode(_error: Error): number | undefined {
+    return undefined;
+  }
+
   override async catch(error: Error): Promise<void> {
     this.#progress?.stop();
     if (isOutputClosed(error)) {
@@ -158,6 +163,7 @@ export abstract class QcowCommand<T extends typeof Command> extends Command {
       json: this.jsonEnabled() && !hasOutputBegun(),
       debug: this.argv.includes("--debug"),
       signal: this.#interruption?.signal,
+      exitCode: this.failureCode(error),
     });
   }
 

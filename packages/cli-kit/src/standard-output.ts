@@ -49,9 +49,11 @@ export function writeOutput(
 /**
  * Leaves failures of stdout to those who write, and ignores those of stderr, where they could not be told.
  * Without this, Node.js ends the process with a stack, for which oclif adds a listener that throws.
+ * `onFailure` is told of the first failure of stdout, as `writeOutput` says it, where those who write do not look.
  */
-export function takeOverOutputErrors(): void {
+export function takeOverOutputErrors(onFailure: (error: Error) => void = () => {}): void {
   process.stdout.removeAllListeners("error");
+  process.stdout.once("error", (error) => onFailure(outputError(error)));
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
 }
 

@@ -4,7 +4,7 @@
 import { string } from "@oclif/core/flags";
 import { ExitCode, QcowCommand } from "@qcow/cli-kit";
 import type { CheckReport } from "@qcow/engine";
-import { printable } from "@qcow/format";
+import { isFormatError, printable } from "@qcow/format";
 import { type CheckDocument, checkDocument } from "../check/check-document.js";
 import { checkText } from "../check/check-text.js";
 import { IMAGE } from "../image-argument.js";
@@ -13,7 +13,7 @@ export default class Check extends QcowCommand<typeof Check> {
   static override summary = "Check an image for corruption and leaked clusters.";
   static override description =
     "Follows every reference, compares the refcounts with what was found, and never writes. Findings go to stderr. " +
-    "Exit codes are those of qemu-img: 0 clean, 1 could not check, 2 corrupt, 3 leaked clusters only. When another " +
+    "Exit codes are those of qemu-img: 0 clean, 1 could not check, 2 corrupt, 3 leaked clusters only, 63 no qcow2 image. When another " +
     "process grows the file meanwhile, the check is repeated up to 5 times.";
   static override examples = [
     "<%= config.bin %> check disk.qcow2",
@@ -38,6 +38,11 @@ export default class Check extends QcowCommand<typeof Check> {
     } finally {
       await backend.close();
     }
+  }
+
+  /** A file of another format is nothing that this checks, as qemu-img has it. */
+  protected override failureCode(error: Error): number | undefined {
+    return isFormatError(error, "QCOW2_BAD_MAGIC") ? ExitCode.notSupported : undefined;
   }
 
   #printFindings({ findings, findingsOmitted, fileChanging }: CheckReport): void {

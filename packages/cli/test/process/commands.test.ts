@@ -214,6 +214,7 @@ describe("failures", () => {
   it.each([
     [["info", "missing.qcow2"], 1, "BACKEND_NOT_FOUND"],
     [["info", "not-an-image"], 1, "QCOW2_"],
+    [["check", "not-an-image"], 63, "QCOW2_BAD_MAGIC"],
     [["info", "http://host/disk.qcow2"], 1, "CLI_UNKNOWN_SCHEME"],
     [["sha", "escape.qcow2"], 1, "CLI_REFERENCE_REFUSED"],
     [["sha", "latin1.qcow2"], 1, "not UTF-8, which is not followed (CLI_REFERENCE_REFUSED)"],
@@ -238,11 +239,15 @@ describe("failures", () => {
 
   it("an unknown command names the nearest", async () => {
     expect((await qcow("inof")).stderr).toContain("Did you mean `qcow info`?");
+    expect((await qcow("nosuch")).stderr).toContain("See `qcow help`.");
   });
 
   it("--json makes a document of them", async () => {
     expect(await json("info", "missing.qcow2", "--json")).toMatchObject({
       error: { code: "BACKEND_NOT_FOUND", exitCode: 1, message: expect.any(String) },
+    });
+    expect(await json("check", "not-an-image", "--json")).toMatchObject({
+      error: { code: "QCOW2_BAD_MAGIC", exitCode: 63 },
     });
     expect(await json("info", "--json")).toMatchObject({ error: { code: "CLI_USAGE", exitCode: 64 } });
   });

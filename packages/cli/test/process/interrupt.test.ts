@@ -111,12 +111,16 @@ it.skipIf(process.platform === "win32")("a failing write removes the file that d
   expect(existsSync(join(cwd, "out.raw"))).toBe(false);
 });
 
-it.skipIf(process.platform !== "linux").each([
-  ["info", "disk.qcow2"],
-  ["info", "disk.qcow2", "--json"],
-  ["map", "disk.qcow2", "--json"],
-  ["decode", "disk.qcow2", "-"],
-])("%s %s %s to a full disk fails in one line", async (...args) => {
+it
+  .skipIf(process.platform !== "linux")
+  .each([
+    ["info", "disk.qcow2"],
+    ["info", "disk.qcow2", "--json"],
+    ["map", "disk.qcow2", "--json"],
+    ["decode", "disk.qcow2", "-"],
+    ["--help"],
+    ["--version"],
+  ])("%s %s %s to a full disk fails in one line", async (...args) => {
   const stdio: ["ignore", number, "pipe"] = ["ignore", openSync("/dev/full", "w"), "pipe"];
   const words = args.filter((word) => word !== undefined);
   const ran = spawnSync(process.execPath, [PROGRAM, ...words], { cwd, stdio, encoding: "utf8" });
