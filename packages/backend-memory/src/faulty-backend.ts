@@ -5,13 +5,22 @@ import {
   BackendError,
   type BackendErrorCode,
   type BlockBackend,
+  type DataRange,
   ForwardingBackend,
   type IoOptions,
   type TimeBackend,
 } from "@qcow/block";
 
 /** The operations that can be disturbed. */
-export type FaultyOperation = "size" | "read" | "write" | "resize" | "flush" | "discard";
+export type FaultyOperation =
+  | "size"
+  | "read"
+  | "write"
+  | "resize"
+  | "flush"
+  | "discard"
+  | "allocate"
+  | "nextData";
 
 /** What happens to the operation that was chosen. */
 export type FaultEffect =
@@ -57,7 +66,17 @@ interface Access {
 export class FaultyBackend extends ForwardingBackend {
   readonly #faults: Fault[];
   readonly #clock: TimeBackend | undefined;
-  readonly #counts = { any: 0, size: 0, read: 0, write: 0, resize: 0, flush: 0, discard: 0 };
+  readonly #counts = {
+    any: 0,
+    size: 0,
+    read: 0,
+    write: 0,
+    resize: 0,
+    flush: 0,
+    discard: 0,
+    allocate: 0,
+    nextData: 0,
+  };
 
   constructor(inner: BlockBackend, options: FaultyBackendOptions = {}) {
     super(inner);
@@ -108,6 +127,16 @@ export class FaultyBackend extends ForwardingBackend {
   protected override forwardDiscard(offset: number, length: number, options?: IoOptions): Promise<void> {
     const access: Access = { operation: "discard", offset, length, options };
     return this.#run(access, () => super.forwardDiscard(offset, length, options));
+  }
+
+  protected override forwardAllocate(offset: number, length: number, options?: IoOptions): Promise<void> {
+    const access: Access = { operation: "allocate", offset, length, options };
+    return this.#run(access, () => super.forwardAllocate(offset, length, options));
+  }
+
+  protected override forwardNextData(offset: number, options?: IoOptions): Promise<DataRange | undefined> {
+    const access: Access = { operation: "nextData", offset, length: 0, options };
+    return this.#run(access, () => super.forwardNextData(offset, options));
   }
 
   /** Runs `perform` under the faults that hit this access; `perform` is told how many bytes may take effect. */

@@ -1,7 +1,7 @@
 // A disk in memory, sparse, for tests and for images that are built before they go anywhere. Owns
 // the rules of the contract (ranges, closing, length); where the bytes lie is sparse-pages' business.
 
-import { BackendError, type BlockBackend, checkRange, type IoOptions } from "@qcow/block";
+import { BackendError, type BlockBackend, checkRange, type DataRange, type IoOptions } from "@qcow/block";
 import { SparsePages } from "./sparse-pages.js";
 
 export interface MemoryBackendOptions {
@@ -94,6 +94,19 @@ export class MemoryBackend implements BlockBackend {
   async discard(offset: number, length: number, options?: IoOptions): Promise<void> {
     this.#enter(offset, length, options);
     this.#pages.clear(offset, length);
+  }
+
+  async allocate(offset: number, length: number, options?: IoOptions): Promise<void> {
+    this.#enter(offset, length, options);
+    // Memory is not reserved: a write takes what it needs.
+    if (length > 0) this.#size = Math.max(this.#size, offset + length);
+  }
+
+  async nextData(offset: number, options?: IoOptions): Promise<DataRange | undefined> {
+    this.#enter(offset, 0, options);
+    const range = this.#pages.nextPages(offset);
+    // Only the last page may reach past the end, and a page past it there is none.
+    return range && offset < this.#size ? { ...range, end: Math.min(range.end, this.#size) } : undefined;
   }
 
   async close(): Promise<void> {

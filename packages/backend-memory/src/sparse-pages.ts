@@ -41,6 +41,24 @@ export class SparsePages {
     else this.#pages.get(index)?.fill(0, start, stop);
   }
 
+  /** The next bytes at or after `offset` that have pages, without a gap; takes time in proportion to the pages. */
+  nextPages(offset: number): { start: number; end: number } | undefined {
+    const first = this.#firstPage(Math.floor(offset / PAGE_SIZE));
+    if (first === undefined) return undefined;
+    let last = first;
+    while (this.#pages.has(last + 1)) last += 1;
+    return { start: Math.max(offset, first * PAGE_SIZE), end: (last + 1) * PAGE_SIZE };
+  }
+
+  #firstPage(from: number): number | undefined {
+    if (this.#pages.has(from)) return from;
+    let first: number | undefined;
+    for (const index of this.#pages.keys()) {
+      if (index >= from && (first === undefined || index < first)) first = index;
+    }
+    return first;
+  }
+
   clone(): SparsePages {
     const copy = new SparsePages();
     for (const [index, page] of this.#pages) copy.#pages.set(index, page.slice());

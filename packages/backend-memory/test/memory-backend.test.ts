@@ -24,6 +24,17 @@ describe("MemoryBackend", () => {
     expect([...backend.toBytes()]).toEqual([1]);
   });
 
+  it("tells where data is by the pages that exist, also when they were written out of order", async () => {
+    const backend = new MemoryBackend({ size: 2 ** 50 });
+    for (const offset of [2 ** 40, 8192, 4096, 2 ** 45 + 4095])
+      await backend.write(offset, Uint8Array.of(1, 1));
+    expect(await backend.nextData(0)).toEqual({ start: 4096, end: 12_288 });
+    expect(await backend.nextData(8200)).toEqual({ start: 8200, end: 12_288 });
+    expect(await backend.nextData(12_288)).toEqual({ start: 2 ** 40, end: 2 ** 40 + 4096 });
+    expect(await backend.nextData(2 ** 41)).toEqual({ start: 2 ** 45, end: 2 ** 45 + 8192 });
+    expect(await backend.nextData(2 ** 46)).toBeUndefined();
+  });
+
   it("agrees with a plain array after any series of operations", async () => {
     const backend = new MemoryBackend();
     let model = new Uint8Array(0);

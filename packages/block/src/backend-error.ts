@@ -22,6 +22,8 @@ export type BackendErrorCode =
   | "BACKEND_CLOSED"
   /** The object changed while it was being read. */
   | "BACKEND_CHANGED"
+  /** Somebody else holds the image, in a way that excludes what was asked for. */
+  | "BACKEND_LOCKED"
   /** A compressed stream is damaged or has the wrong length. */
   | "BACKEND_BAD_STREAM"
   /** This host cannot do that (a compression method it lacks). */

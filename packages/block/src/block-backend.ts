@@ -3,6 +3,12 @@
 
 import type { IoOptions } from "./io-options.js";
 
+/** A range of bytes, from `start` up to but not including `end`; `start < end`. */
+export interface DataRange {
+  readonly start: number;
+  readonly end: number;
+}
+
 /**
  * Bytes that can be read at any offset.
  *
@@ -19,6 +25,13 @@ export interface ReadableBlockBackend extends AsyncDisposable {
   size(options?: IoOptions): Promise<number>;
   /** Fills all of `target` with the bytes from `offset` on, or rejects (`BACKEND_SHORT_READ` past the end). An empty target is filled anywhere. */
   read(offset: number, target: Uint8Array, options?: IoOptions): Promise<void>;
+  /**
+   * The next bytes at or after `offset` that may be other than zero; everything between `offset` and `start` reads as
+   * zero. `start` is `offset` itself when that lies in such a range, and the next range may begin at `end`.
+   * Undefined when only zeros or nothing follow. True of the moment of the call. Present only where the host can
+   * tell.
+   */
+  nextData?(offset: number, options?: IoOptions): Promise<DataRange | undefined>;
   /** Releases what the backend holds. Later operations reject with `BACKEND_CLOSED`; closing again does nothing. */
   close(): Promise<void>;
 }
@@ -39,4 +52,10 @@ export interface BlockBackend extends ReadableBlockBackend {
    * length stays. Present only where the host can.
    */
   discard?(offset: number, length: number, options?: IoOptions): Promise<void>;
+  /**
+   * Reserves space of the host for the range, so that a later write there does not fail for want of it. What the
+   * range holds stays, and the backend grows (with zeros) to where the range ends, if it ends past the length.
+   * Durable only after `flush`. Present only where the host can.
+   */
+  allocate?(offset: number, length: number, options?: IoOptions): Promise<void>;
 }

@@ -1,17 +1,20 @@
 // Backends that hand every access on to another one: what decorators extend. Own no behaviour of
 // their own; label, identity and closing are always those of the inner backend.
 
-import type { BlockBackend, ReadableBlockBackend } from "./block-backend.js";
+import type { BlockBackend, DataRange, ReadableBlockBackend } from "./block-backend.js";
 import type { IoOptions } from "./io-options.js";
 
-/** Hands reading on to `inner`; has no write members, whatever `inner` has. */
+/** Hands reading on to `inner`; has no write members, whatever `inner` has, and `nextData` exactly when `inner` has it. */
 export class ForwardingReader<Inner extends ReadableBlockBackend = ReadableBlockBackend>
   implements ReadableBlockBackend
 {
+  declare readonly nextData?: (offset: number, options?: IoOptions) => Promise<DataRange | undefined>;
   protected readonly inner: Inner;
 
   constructor(inner: Inner) {
     this.inner = inner;
+    if (inner.nextData === undefined) return;
+    this.nextData = (offset, options) => this.forwardNextData(offset, options);
   }
 
   get label(): string {
@@ -37,16 +40,24 @@ export class ForwardingReader<Inner extends ReadableBlockBackend = ReadableBlock
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
+
+  /** What `nextData` does where it is present; decorators override this one. */
+  protected async forwardNextData(offset: number, options?: IoOptions): Promise<DataRange | undefined> {
+    return await this.inner.nextData?.(offset, options);
+  }
 }
 
-/** Hands reading and writing on to `inner`; has `discard` exactly when `inner` has it. */
+/** Hands reading and writing on to `inner`; has `discard` and `allocate` exactly when `inner` has them. */
 export class ForwardingBackend extends ForwardingReader<BlockBackend> implements BlockBackend {
   declare readonly discard?: (offset: number, length: number, options?: IoOptions) => Promise<void>;
+  declare readonly allocate?: (offset: number, length: number, options?: IoOptions) => Promise<void>;
 
   constructor(inner: BlockBackend) {
     super(inner);
-    if (inner.discard === undefined) return;
-    this.discard = (offset, length, options) => this.forwardDiscard(offset, length, options);
+    if (inner.discard !== undefined)
+      this.discard = (offset, length, options) => this.forwardDiscard(offset, length, options);
+    if (inner.allocate !== undefined)
+      this.allocate = (offset, length, options) => this.forwardAllocate(offset, length, options);
   }
 
   write(offset: number, source: Uint8Array, options?: IoOptions): Promise<void> {
@@ -64,6 +75,11 @@ export class ForwardingBackend extends ForwardingReader<BlockBackend> implements
   /** What `discard` does where it is present; decorators override this one. */
   protected async forwardDiscard(offset: number, length: number, options?: IoOptions): Promise<void> {
     await this.inner.discard?.(offset, length, options);
+  }
+
+  /** What `allocate` does where it is present; decorators override this one. */
+  protected async forwardAllocate(offset: number, length: number, options?: IoOptions): Promise<void> {
+    await this.inner.allocate?.(offset, length, options);
   }
 }
 

@@ -4,7 +4,7 @@
 import type { ReadableBlockBackend } from "./block-backend.js";
 import { ForwardingReader } from "./forwarding.js";
 
-/** The same bytes without `write`, `resize`, `flush` and `discard`. Closing the view closes `backend`. */
+/** The same bytes without `write`, `resize`, `flush`, `discard` and `allocate`. Closing the view closes `backend`. */
 export function readOnly(backend: ReadableBlockBackend): ReadableBlockBackend {
   return new ForwardingReader(backend);
 }

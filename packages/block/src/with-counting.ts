@@ -1,7 +1,7 @@
 // Counts the accesses to a backend, so that tests and benchmarks can hold code to an I/O budget.
 // Counts what was asked for, when it is asked; whether it succeeded is not looked at.
 
-import type { BlockBackend, ReadableBlockBackend } from "./block-backend.js";
+import type { BlockBackend, DataRange, ReadableBlockBackend } from "./block-backend.js";
 import { ForwardingBackend, ForwardingReader, isWritable } from "./forwarding.js";
 import type { IoOptions } from "./io-options.js";
 
@@ -16,6 +16,9 @@ export interface AccessCounters {
   flushes: number;
   discards: number;
   bytesDiscarded: number;
+  allocations: number;
+  bytesAllocated: number;
+  dataQueries: number;
 }
 
 /** What `withCounting` adds to a backend. */
@@ -36,6 +39,9 @@ export function newCounters(): AccessCounters {
     flushes: 0,
     discards: 0,
     bytesDiscarded: 0,
+    allocations: 0,
+    bytesAllocated: 0,
+    dataQueries: 0,
   };
 }
 
@@ -69,6 +75,11 @@ class CountedReader extends ForwardingReader implements Counted {
     this.counters.reads += 1;
     this.counters.bytesRead += target.length;
     return this.inner.read(offset, target, options);
+  }
+
+  protected override forwardNextData(offset: number, options?: IoOptions): Promise<DataRange | undefined> {
+    this.counters.dataQueries += 1;
+    return super.forwardNextData(offset, options);
   }
 }
 
@@ -111,5 +122,16 @@ class CountedBackend extends ForwardingBackend implements Counted {
     this.counters.discards += 1;
     this.counters.bytesDiscarded += length;
     return super.forwardDiscard(offset, length, options);
+  }
+
+  protected override forwardNextData(offset: number, options?: IoOptions): Promise<DataRange | undefined> {
+    this.counters.dataQueries += 1;
+    return super.forwardNextData(offset, options);
+  }
+
+  protected override forwardAllocate(offset: number, length: number, options?: IoOptions): Promise<void> {
+    this.counters.allocations += 1;
+    this.counters.bytesAllocated += length;
+    return super.forwardAllocate(offset, length, options);
   }
 }

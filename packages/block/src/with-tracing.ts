@@ -1,12 +1,21 @@
 // Reports every access to a backend, before and after, as structured events. Owns neither their
 // rendering nor a clock: who wants times takes them when the event arrives.
 
-import type { BlockBackend, ReadableBlockBackend } from "./block-backend.js";
+import type { BlockBackend, DataRange, ReadableBlockBackend } from "./block-backend.js";
 import { ForwardingBackend, ForwardingReader, isWritable } from "./forwarding.js";
 import type { IoOptions } from "./io-options.js";
 
 /** The accesses that are reported. */
-export type TracedOperation = "size" | "read" | "write" | "resize" | "flush" | "discard" | "close";
+export type TracedOperation =
+  | "size"
+  | "read"
+  | "write"
+  | "resize"
+  | "flush"
+  | "discard"
+  | "allocate"
+  | "nextData"
+  | "close";
 
 /** One access that starts, ends, or fails. */
 export interface TraceEvent {
@@ -15,9 +24,9 @@ export interface TraceEvent {
   /** Joins the events of one access; counts from 1 in each traced backend. */
   readonly id: number;
   readonly label: string;
-  /** Offset in bytes: of `read`, `write`, `discard`. */
+  /** Offset in bytes: of `read`, `write`, `discard`, `allocate`, `nextData`. */
   readonly offset?: number;
-  /** Length in bytes: of `read`, `write`, `discard`; the new size for `resize`; the answer of `size`, at its end. */
+  /** Length in bytes: of `read`, `write`, `discard`, `allocate`; the new size for `resize`; the answer of `size`, at its end. */
   readonly length?: number;
   /** Why it failed; only with the phase `error`. */
   readonly error?: unknown;
@@ -87,6 +96,10 @@ class TracedReader extends ForwardingReader {
   override close(): Promise<void> {
     return this.#tracer.trace("close", {}, () => this.inner.close());
   }
+
+  protected override forwardNextData(offset: number, options?: IoOptions): Promise<DataRange | undefined> {
+    return this.#tracer.trace("nextData", { offset }, () => super.forwardNextData(offset, options));
+  }
 }
 
 class TracedBackend extends ForwardingBackend {
@@ -123,9 +136,19 @@ class TracedBackend extends ForwardingBackend {
     return this.#tracer.trace("close", {}, () => this.inner.close());
   }
 
+  protected override forwardNextData(offset: number, options?: IoOptions): Promise<DataRange | undefined> {
+    return this.#tracer.trace("nextData", { offset }, () => super.forwardNextData(offset, options));
+  }
+
   protected override forwardDiscard(offset: number, length: number, options?: IoOptions): Promise<void> {
     return this.#tracer.trace("discard", { offset, length }, () =>
       super.forwardDiscard(offset, length, options),
+    );
+  }
+
+  protected override forwardAllocate(offset: number, length: number, options?: IoOptions): Promise<void> {
+    return this.#tracer.trace("allocate", { offset, length }, () =>
+      super.forwardAllocate(offset, length, options),
     );
   }
 }

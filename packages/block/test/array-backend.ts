@@ -1,7 +1,7 @@
 // The plainest backend that conforms, for the tests of this package: one array that is copied on
 // every change of length. Parts of it are overridden to see that the suite notices.
 
-import { BackendError, type BlockBackend, checkRange, type IoOptions } from "@qcow/block";
+import { BackendError, type BlockBackend, checkRange, type DataRange, type IoOptions } from "@qcow/block";
 
 export class ArrayBackend implements BlockBackend {
   readonly label = "array";
@@ -45,6 +45,20 @@ export class ArrayBackend implements BlockBackend {
   async discard(offset: number, length: number, options?: IoOptions): Promise<void> {
     this.enter(offset, length, options);
     this.bytes.fill(0, offset, offset + length);
+  }
+
+  async allocate(offset: number, length: number, options?: IoOptions): Promise<void> {
+    this.enter(offset, length, options);
+    if (length > 0) this.setLength(Math.max(this.bytes.length, offset + length));
+  }
+
+  /** To the byte: the smallest ranges that the contract allows. */
+  async nextData(offset: number, options?: IoOptions): Promise<DataRange | undefined> {
+    this.enter(offset, 0, options);
+    const start = this.bytes.findIndex((byte, index) => index >= offset && byte !== 0);
+    if (start === -1) return undefined;
+    const zero = this.bytes.indexOf(0, start);
+    return { start, end: zero === -1 ? this.bytes.length : zero };
   }
 
   async close(): Promise<void> {

@@ -1,19 +1,33 @@
-import { isWritable, readOnly, withCounting, withPadding, withTracing } from "@qcow/block";
+import {
+  isWritable,
+  type ReadableBlockBackend,
+  readOnly,
+  withCounting,
+  withPadding,
+  withTracing,
+} from "@qcow/block";
 import { describe, expect, it } from "vitest";
 import { ArrayBackend } from "./array-backend.js";
 
 const decorators = {
-  withPadding: (backend: ArrayBackend) => withPadding(backend),
-  withCounting: (backend: ArrayBackend) => withCounting(backend),
-  withTracing: (backend: ArrayBackend) => withTracing(backend, () => undefined),
+  withPadding: (backend: ReadableBlockBackend) => withPadding(backend),
+  withCounting: (backend: ReadableBlockBackend) => withCounting(backend),
+  withTracing: (backend: ReadableBlockBackend) => withTracing(backend, () => undefined),
 };
 
 describe.each(Object.entries(decorators))("%s", (_name, decorate) => {
-  it("has discard exactly when the backend has it", () => {
+  it.each(["discard", "allocate", "nextData"])("has %s exactly when the backend has it", (member) => {
     const able = new ArrayBackend();
-    const unable = Object.assign(new ArrayBackend(), { discard: undefined });
-    expect("discard" in decorate(able)).toBe(true);
-    expect("discard" in decorate(unable as unknown as ArrayBackend)).toBe(false);
+    const unable = Object.assign(new ArrayBackend(), { [member]: undefined });
+    expect(member in decorate(able)).toBe(true);
+    expect(member in decorate(unable)).toBe(false);
+  });
+
+  it("hands nextData on for what can only be read", async () => {
+    const able = readOnly(new ArrayBackend(Uint8Array.of(0, 0, 7, 0)));
+    const unable = readOnly(Object.assign(new ArrayBackend(), { nextData: undefined }));
+    expect(await decorate(able).nextData?.(0)).toEqual({ start: 2, end: 3 });
+    expect("nextData" in decorate(unable)).toBe(false);
   });
 
   it("closes and disposes of the backend", async () => {
@@ -26,7 +40,8 @@ describe.each(Object.entries(decorators))("%s", (_name, decorate) => {
 describe("readOnly", () => {
   it("has no member that writes", () => {
     const view = readOnly(new ArrayBackend());
-    for (const member of ["write", "resize", "flush", "discard"]) expect(member in view).toBe(false);
+    for (const member of ["write", "resize", "flush", "discard", "allocate"])
+      expect(member in view).toBe(false);
     expect(isWritable(view)).toBe(false);
     expect(isWritable(new ArrayBackend())).toBe(true);
   });

@@ -5,6 +5,7 @@ import type {
   BlockBackend,
   CompressionBackend,
   CompressionMethod,
+  DataRange,
   IoOptions,
   TimeBackend,
 } from "@qcow/block";
@@ -95,6 +96,33 @@ class DiscardsTooMuch extends ArrayBackend {
   }
 }
 
+class AllocatesNothing extends ArrayBackend {
+  override async allocate(offset: number, length: number, options?: IoOptions): Promise<void> {
+    this.enter(offset, length, options);
+  }
+}
+
+class AllocatesZeros extends ArrayBackend {
+  override async allocate(offset: number, length: number, options?: IoOptions): Promise<void> {
+    await super.allocate(offset, length, options);
+    this.bytes.fill(0, offset, offset + length);
+  }
+}
+
+class MissesData extends ArrayBackend {
+  override async nextData(offset: number, options?: IoOptions): Promise<DataRange | undefined> {
+    const range = await super.nextData(offset, options);
+    return range && { ...range, start: range.start + 1, end: range.end + 1 };
+  }
+}
+
+class SeesDataPastTheEnd extends ArrayBackend {
+  override async nextData(offset: number, options?: IoOptions): Promise<DataRange | undefined> {
+    const range = await super.nextData(offset, options);
+    return offset < this.bytes.length ? range : { start: offset, end: offset + 1 };
+  }
+}
+
 it.each([
   ["pads", PadsSilently, "rejects a read that goes past the end, by one byte or by much"],
   ["fills only a part", ReadsShort, "fills the target with exactly the bytes from the offset on"],
@@ -112,6 +140,23 @@ it.each([
     "discards too much",
     DiscardsTooMuch,
     "if it can discard: the range reads zero, the rest and the size stay",
+  ],
+  [
+    "allocates nothing",
+    AllocatesNothing,
+    "if it can allocate: what is there stays, and it grows to the end of the range",
+  ],
+  [
+    "allocates zeros",
+    AllocatesZeros,
+    "if it can allocate: what is there stays, and it grows to the end of the range",
+  ],
+  ["misses data", MissesData, "if it tells where data is: everything outside reads zero"],
+  ["misses data, when read", MissesData, "if it tells where data is: leaves out no byte that is not zero"],
+  [
+    "sees data past the end",
+    SeesDataPastTheEnd,
+    "if it tells where data is: none while it is empty, and none from the end on",
   ],
 ])("the suite notices a backend that %s", async (_what, Mutant, title) => {
   expect(await failuresOfBackend(() => new Mutant())).toContain(title);

@@ -11,6 +11,8 @@ describe("withCounting", () => {
     await backend.resize(200);
     await backend.flush();
     await backend.discard?.(10, 60);
+    await backend.allocate?.(10, 80);
+    await backend.nextData?.(0);
     await backend.size();
     expect(backend.counters).toEqual({
       sizes: 1,
@@ -22,6 +24,9 @@ describe("withCounting", () => {
       flushes: 1,
       discards: 1,
       bytesDiscarded: 60,
+      allocations: 1,
+      bytesAllocated: 80,
+      dataQueries: 1,
     });
   });
 
@@ -29,6 +34,12 @@ describe("withCounting", () => {
     const backend = withCounting(readOnly(new ArrayBackend()));
     await expect(backend.read(0, new Uint8Array(10))).rejects.toMatchObject({ code: "BACKEND_SHORT_READ" });
     expect(backend.counters).toEqual({ ...newCounters(), reads: 1, bytesRead: 10 });
+  });
+
+  it("counts questions for data to what can only be read", async () => {
+    const backend = withCounting(readOnly(new ArrayBackend()));
+    await backend.nextData?.(0);
+    expect(backend.counters).toEqual({ ...newCounters(), dataQueries: 1 });
   });
 
   it("counts several backends into one", async () => {

@@ -26,8 +26,10 @@ describe("withTracing", () => {
     await backend.resize(100);
     await backend.read(0, new Uint8Array(10));
     await backend.discard?.(0, 10);
+    await backend.allocate?.(0, 10);
+    await backend.nextData?.(0);
     await backend.flush();
-    expect([...operations]).toEqual(["resize", "read", "discard", "flush"]);
+    expect([...operations]).toEqual(["resize", "read", "discard", "allocate", "nextData", "flush"]);
   });
 
   it("reports failures with their error, and lets them through", async () => {

@@ -25,6 +25,7 @@ function traceLine(event: TraceEvent): string | undefined {
     case "read":
     case "write":
     case "discard":
+    case "allocate":
       return `BLOCK.${event.operation} ${event.offset} len = ${event.length}`;
     case "resize":
       return `BLOCK.resize ${event.length}`;

@@ -1,5 +1,5 @@
 // The conformance suite of BlockBackend: everything that changes bytes. Runs the suite of the
-// readable half first; abilities that a host may lack are tested where they are present.
+// readable half first; members that a host may lack are the business of optional-members.ts.
 
 import type { BlockBackend } from "../block-backend.js";
 import {
@@ -10,6 +10,13 @@ import {
   assertEqual,
   assertRejects,
 } from "./assertions.js";
+import {
+  bytesOf,
+  describeAllocating,
+  describeDiscarding,
+  describeNextData,
+  type Test,
+} from "./optional-members.js";
 import { BAD_OFFSETS, type ReadableAbilities, runReadableBackendSuite } from "./readable-backend-suite.js";
 import { noise } from "./sample-bytes.js";
 import type { TestFunctions } from "./test-functions.js";
@@ -29,8 +36,6 @@ export interface BlockAbilities extends ReadableAbilities {
   readonly reopen?: ((backend: BlockBackend) => Promise<BlockBackend>) | undefined;
 }
 
-type Test = (title: string, body: (backend: BlockBackend) => Promise<void>) => void;
-
 /** Declares the tests, those of the readable half included. */
 export function runBlockBackendSuite(suite: BlockBackendSuite): void {
   runReadableBackendSuite({ ...suite, open: (contents) => openWith(suite, contents) });
@@ -49,6 +54,8 @@ export function runBlockBackendSuite(suite: BlockBackendSuite): void {
     describeConcurrentWrites(test);
     describeResizing(test);
     describeDiscarding(test);
+    describeAllocating(test);
+    describeNextData(test);
     describeBadWrites(test);
     describeCancelledWrites(test);
     describeClosedWrites(test);
@@ -61,12 +68,6 @@ async function openWith(suite: BlockBackendSuite, contents: Uint8Array): Promise
   const backend = await suite.open();
   await backend.write(0, contents);
   return backend;
-}
-
-async function bytesOf(backend: BlockBackend, offset: number, length: number): Promise<Uint8Array> {
-  const target = new Uint8Array(length).fill(0xee);
-  await backend.read(offset, target);
-  return target;
 }
 
 function describeWrites(test: Test): void {
@@ -189,37 +190,12 @@ function describeResizing(test: Test): void {
   });
 }
 
-function describeDiscarding(test: Test): void {
-  test("if it can discard: the range reads zero, the rest and the size stay", async (backend) => {
-    if (backend.discard === undefined) return;
-    await backend.write(0, noise(200_000));
-    await backend.discard(1000, 150_000);
-    assertEqual(await backend.size(), 200_000, "size");
-    assertBytes(await bytesOf(backend, 0, 1000), noise(1000), "before");
-    assertAll(await bytesOf(backend, 1000, 150_000), 0, "inside");
-    assertBytes(await bytesOf(backend, 151_000, 49_000), noise(200_000).subarray(151_000), "after");
-  });
-
-  test("if it can discard: an empty range, and one past the end, change nothing", async (backend) => {
-    if (backend.discard === undefined) return;
-    await backend.write(0, noise(5000));
-    await backend.discard(100, 0);
-    await backend.discard(5000, 100_000);
-    assertEqual(await backend.size(), 5000, "size");
-    assertBytes(await bytesOf(backend, 0, 5000), noise(5000), "contents");
-  });
-}
-
 function describeBadWrites(test: Test): void {
   test("rejects offsets and sizes that are none, and changes nothing", async (backend) => {
     await backend.write(0, noise(100));
     for (const bad of BAD_OFFSETS) {
       await assertRejects(() => backend.write(bad, noise(16)), "BACKEND_BAD_RANGE", `write at ${bad}`);
       await assertRejects(() => backend.resize(bad), "BACKEND_BAD_RANGE", `resize to ${bad}`);
-      const { discard } = backend;
-      if (discard === undefined) continue;
-      await assertRejects(() => discard.call(backend, bad, 16), "BACKEND_BAD_RANGE", `discard at ${bad}`);
-      await assertRejects(() => discard.call(backend, 0, bad), "BACKEND_BAD_RANGE", `discard of ${bad}`);
     }
     const across = () => backend.write(Number.MAX_SAFE_INTEGER - 1, noise(16));
     await assertRejects(across, "BACKEND_BAD_RANGE", "write across 2^53");
@@ -260,9 +236,6 @@ function describeClosedWrites(test: Test): void {
     await assertRejects(() => backend.write(0, noise(1)), "BACKEND_CLOSED", "write");
     await assertRejects(() => backend.resize(1), "BACKEND_CLOSED", "resize");
     await assertRejects(() => backend.flush(), "BACKEND_CLOSED", "flush");
-    const { discard } = backend;
-    if (discard === undefined) return;
-    await assertRejects(() => discard.call(backend, 0, 1), "BACKEND_CLOSED", "discard");
   });
 }
 

@@ -1,5 +1,5 @@
 // The conformance suite of ReadableBlockBackend. Owns what every backend must do when it is read;
-// says nothing of speed, and nothing of what only some backends can.
+// says nothing of speed; the one member that a host may lack is tested where it is present.
 
 import type { ReadableBlockBackend } from "../block-backend.js";
 import {
@@ -53,6 +53,7 @@ export function runReadableBackendSuite(suite: ReadableBackendSuite): void {
     describeBadReads(test);
     describeCancelledReads(test);
     describeClosing(test);
+    describeNextData(test);
   });
 }
 
@@ -211,5 +212,30 @@ function describeClosing(test: Test): void {
   test("is closed by disposing of it", async (backend) => {
     await backend[Symbol.asyncDispose]();
     await assertRejects(() => backend.size(), "BACKEND_CLOSED", "size");
+  });
+}
+
+function describeNextData(test: Test): void {
+  test("if it tells where data is: leaves out no byte that is not zero", async (backend, contents) => {
+    if (backend.nextData === undefined) return;
+    for (let offset = 0; offset < contents.length; ) {
+      const range = await backend.nextData(offset);
+      assertEqual(range?.start, offset, `start from ${offset} on`);
+      assert(range !== undefined && range.end > offset && range.end <= contents.length, "no range");
+      offset = range.end;
+    }
+    assertEqual(await backend.nextData(contents.length), undefined, "from the end on");
+  });
+
+  test("if it tells where data is: rejects offsets that are none, cancelled and closed use", async (backend) => {
+    const nextData = backend.nextData?.bind(backend);
+    if (nextData === undefined) return;
+    for (const bad of BAD_OFFSETS) {
+      await assertRejects(() => nextData(bad), "BACKEND_BAD_RANGE", `nextData at ${bad}`);
+    }
+    const reason = new Error("not wanted any more");
+    await assertAborts(() => nextData(0, { signal: AbortSignal.abort(reason) }), reason, "nextData");
+    await backend.close();
+    await assertRejects(() => nextData(0), "BACKEND_CLOSED", "nextData");
   });
 }
