@@ -92,6 +92,22 @@ export function l2EntryHasReservedBits(hi: number, lo: number, rules: L2EntryRul
   return ((hi & 0x3f00_0000) | (lo & low)) !== 0;
 }
 
+/**
+ * Writes a standard entry at byte `at` of a table, for loops over many; the subcluster bitmap of an extended entry is
+ * not touched. `offset` is a multiple of the cluster size below 2^53, 0 for none.
+ */
+export function putL2Entry(
+  table: DataView,
+  at: number,
+  offset: number,
+  copied: boolean,
+  zero: boolean,
+): void {
+  const high = Math.floor(offset / 0x1_0000_0000);
+  table.setUint32(at, copied ? high + 0x8000_0000 : high);
+  table.setUint32(at + 4, (offset % 0x1_0000_0000) + (zero ? 1 : 0));
+}
+
 const STANDARD_KINDS = ["unallocated", "normal", "zeroPlain", "zeroAllocated"] as const;
 
 function hasZeroFlag(geometry: L2EntryGeometry): boolean {

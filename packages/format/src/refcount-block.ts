@@ -31,6 +31,70 @@ export function writeRefcount(block: Uint8Array, index: number, refcountBits: nu
   else writeWide(block, index, refcountBits / 8, value);
 }
 
+/** The largest number that `refcountAt` gives: what does not fit is cut to it. */
+const REFCOUNT_NUMBER_MAX = Number.MAX_SAFE_INTEGER;
+
+/**
+ * One refcount as a number, for loops over many; a value past 2^53 - 1 is cut to that. `index` must lie in the block.
+ */
+export function refcountAt(block: DataView, index: number, refcountBits: number): number {
+  switch (refcountBits) {
+    case 64:
+      return Math.min(
+        block.getUint32(index * 8) * 0x1_0000_0000 + block.getUint32(index * 8 + 4),
+        REFCOUNT_NUMBER_MAX,
+      );
+    case 32:
+      return block.getUint32(index * 4);
+    case 16:
+      return block.getUint16(index * 2);
+    case 8:
+      return block.getUint8(index);
+    default: {
+      const bit = index * refcountBits;
+      return (block.getUint8(Math.floor(bit / 8)) >>> (bit % 8)) & ((1 << refcountBits) - 1);
+    }
+  }
+}
+
+/** Changes one refcount in place; `index` must lie in the block and `value`, a safe integer, fit (`refcountMax`). */
+export function setRefcountAt(block: DataView, index: number, refcountBits: number, value: number): void {
+  switch (refcountBits) {
+    case 64:
+      block.setUint32(index * 8, Math.floor(value / 0x1_0000_0000));
+      block.setUint32(index * 8 + 4, value % 0x1_0000_0000);
+      break;
+    case 32:
+      block.setUint32(index * 4, value);
+      break;
+    case 16:
+      block.setUint16(index * 2, value);
+      break;
+    case 8:
+      block.setUint8(index, value);
+      break;
+    default: {
+      const bit = index * refcountBits;
+      const at = Math.floor(bit / 8);
+      const mask = ((1 << refcountBits) - 1) << (bit % 8);
+      block.setUint8(at, (block.getUint8(at) & ~mask) | (value << (bit % 8)));
+    }
+  }
+}
+
+/** The largest refcount of this width that is counted to: 2^bits - 1, or 2^53 - 2 where that is less. */
+export function refcountMax(refcountBits: number): number {
+  return refcountBits === 64 ? REFCOUNT_NUMBER_MAX - 1 : 2 ** refcountBits - 1;
+}
+
+/** Index of the first refcount of 0 in `[from, to)`; `to` when there is none. */
+export function nextZeroRefcount(block: DataView, from: number, to: number, refcountBits: number): number {
+  for (let index = from; index < to; index++) {
+    if (refcountAt(block, index, refcountBits) === 0) return index;
+  }
+  return to;
+}
+
 /**
  * The first `count` refcounts of a block, written to `out` from `outIndex` on.
  * A refcount that does not fit an element of `out` becomes the largest that does.
