@@ -28,6 +28,16 @@ export type EngineErrorCode =
   | "QCOW2_NO_SUCH_SNAPSHOT"
   /** An offset or length lies outside the disk, or is no safe integer. */
   | "QCOW2_OUT_OF_RANGE"
+  /** The image is marked corrupt, or was found to be; nothing is written to it until a repair. */
+  | "QCOW2_CORRUPT"
+  /** A flush failed: what the file has is unknown, so nothing more is written to it. */
+  | "QCOW2_FLUSH_FAILED"
+  /** The image cannot grow further: its tables have the largest size that the format allows. */
+  | "QCOW2_IMAGE_TOO_LARGE"
+  /** Shrinking the disk would lose data, and the caller did not allow that. */
+  | "QCOW2_DATA_LOSS"
+  /** The image has something that keeps it from being changed in this way. */
+  | "QCOW2_UNSUPPORTED_CHANGE"
   /** A check would need more memory than it is allowed. */
   | "QCOW2_CHECK_TOO_LARGE"
   /** Used after `close`. */

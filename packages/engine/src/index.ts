@@ -7,6 +7,7 @@ export * from "./engine-error.js";
 export { type Extent, type ExtentBatch, ExtentFlag } from "./extent.js";
 export type * from "./image-metadata.js";
 export type * from "./observer.js";
+export type * from "./open-image-options.js";
 export {
   CHAIN_DEPTH_MAX,
   METADATA_CACHE_BYTES_DEFAULT,
@@ -15,6 +16,7 @@ export {
   type Reference,
   type ReferenceOpener,
 } from "./open-options.js";
+export { Qcow2Image, type ResizeOptions, type WriteZeroesOptions } from "./qcow2-image.js";
 export { type GuestRange, type LayerInfo, Qcow2Reader } from "./qcow2-reader.js";
 export type { ChunkOptions } from "./read/chunks.js";
 export { type ChainLink, readChain } from "./read-chain.js";

@@ -10,6 +10,23 @@ export interface Observer {
     readonly length: number;
     readonly purpose: "metadata" | "data";
   }): void;
+  /** Guest bytes that were taken from a caller. */
+  guestWrite?(event: { readonly offset: number; readonly length: number }): void;
+  /** Guest bytes that were given up (`discard`) or declared zero (`writeZeroes`). */
+  guestDiscard?(event: { readonly offset: number; readonly length: number }): void;
+  /** One write of guest data to the image's file, or its data file. */
+  hostWrite?(event: { readonly offset: number; readonly length: number }): void;
+  /** One flush of the image's files. */
+  hostFlush?(event: Record<never, never>): void;
+  /** Changes of this many tables became durable. */
+  commit?(event: { readonly tables: number }): void;
+  /** A caller has been waiting for so long that something is wrong; its operation goes on. */
+  slowIo?(event: {
+    readonly operation: string;
+    readonly offset: number;
+    readonly length: number;
+    readonly elapsedMs: number;
+  }): void;
   /** A metadata table was found in the cache, or had to be read. */
   cacheLookup?(event: { readonly hit: boolean }): void;
 }

@@ -62,7 +62,11 @@ export class Qcow2Reader implements AsyncDisposable {
    * were opened for references, not the backend.
    */
   static async open(backend: ReadableBlockBackend, options: OpenOptions = {}): Promise<Qcow2Reader> {
-    const chain = await openChain(backend, options);
+    return Qcow2Reader.of(await openChain(backend, options), options);
+  }
+
+  /** A reader of `chain`, for those who have opened one themselves. @internal */
+  static of(chain: Chain, options: Pick<OpenOptions, "compression" | "observer">): Qcow2Reader {
     return new Qcow2Reader(chain, options.compression, options.observer);
   }
 

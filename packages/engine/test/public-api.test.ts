@@ -10,6 +10,7 @@ test("exports exactly this", () => {
       "EngineError",
       "ExtentFlag",
       "METADATA_CACHE_BYTES_DEFAULT",
+      "Qcow2Image",
       "Qcow2Reader",
       "checkImage",
       "decodeToRaw",

@@ -14,6 +14,7 @@ import {
 } from "../open-options.js";
 import { readMetadata } from "../read-metadata.js";
 import { CacheShare } from "../tables/cache-share.js";
+import type { MappingTables } from "../tables/mapping-tables.js";
 import type { Layer } from "./layer.js";
 import { isQcow2 } from "./probe-format.js";
 import { Qcow2Layer } from "./qcow2-layer.js";
@@ -37,8 +38,22 @@ export interface ChainFile {
   readonly mayReference: boolean;
 }
 
-/** Opens `backend` as a qcow2 image with all it stands on. Does not close `backend`, whatever happens. */
-export async function openChain(backend: ReadableBlockBackend, options: OpenOptions): Promise<Chain> {
+/** What a writer has of the top image already. */
+export interface TopDisk {
+  readonly tables: MappingTables;
+  /** The external data file, where there is one; closed with the chain. */
+  readonly dataFile: ReadableBlockBackend | undefined;
+}
+
+/**
+ * Opens `backend` as a qcow2 image with all it stands on. Does not close `backend`, whatever happens. `openTop` is
+ * called with what the image says, for those who change it.
+ */
+export async function openChain(
+  backend: ReadableBlockBackend,
+  options: OpenOptions,
+  openTop?: (metadata: ImageMetadata) => Promise<TopDisk>,
+): Promise<Chain> {
   const layers: Layer[] = [];
   const files: ReadableBlockBackend[] = [];
   const close = async (): Promise<void> => {
@@ -56,8 +71,10 @@ export async function openChain(backend: ReadableBlockBackend, options: OpenOpti
     let metadata: ImageMetadata | undefined;
     for await (const link of walk) {
       metadata ??= link.metadata;
-      const layerOptions = layers.length === 0 ? options : withoutSnapshot(options);
-      layers.push(await openLayer(link, layerOptions, cacheShare, () => [backend, ...files]));
+      const isTop = layers.length === 0;
+      const layerOptions = isTop ? options : withoutSnapshot(options);
+      const top = isTop && link.metadata !== undefined ? await openTop?.(link.metadata) : undefined;
+      layers.push(await openLayer(link, layerOptions, cacheShare, () => [backend, ...files], top));
     }
     return { layers, metadata: metadata as ImageMetadata, identities, close };
   } catch (error) {
@@ -103,12 +120,16 @@ async function openLayer(
   options: OpenOptions,
   cacheShare: CacheShare,
   images: () => readonly ReadableBlockBackend[],
+  top: TopDisk | undefined,
 ): Promise<Layer> {
   const { file, metadata } = link;
   if (metadata === undefined) return await RawLayer.open(file.backend);
-  const openDataFile = (io: IoOptions) => openData(metadata, images(), options, io);
+  const opened = top?.dataFile;
+  const openDataFile = (io: IoOptions) =>
+    opened === undefined ? openData(metadata, images(), options, io) : Promise.resolve(opened);
   const disk = selectDisk(metadata, options.snapshot);
-  return await Qcow2Layer.open(file.backend, { metadata, ...disk, openDataFile, options, cacheShare });
+  const setup = { metadata, ...disk, openDataFile, options, cacheShare, tables: top?.tables };
+  return await Qcow2Layer.open(file.backend, setup);
 }
 
 async function openBacking(

@@ -10,7 +10,8 @@ import { RunBuilder } from "../mapping/run-builder.js";
 import { RunKind, type RunList } from "../mapping/run-list.js";
 import type { OpenOptions } from "../open-options.js";
 import type { CacheShare } from "../tables/cache-share.js";
-import { type L1Location, type L1Table, readL1Table } from "../tables/l1-table.js";
+import { type L1Location, readL1Table } from "../tables/l1-table.js";
+import { CachedTables, type MappingTables } from "../tables/mapping-tables.js";
 import { TableCache } from "../tables/table-cache.js";
 import { untilAborted } from "../until-aborted.js";
 import { yieldToHost } from "../yield-to-host.js";
@@ -27,6 +28,8 @@ export interface Qcow2LayerSetup {
   readonly openDataFile: (options: IoOptions) => Promise<ReadableBlockBackend>;
   readonly options: OpenOptions;
   readonly cacheShare: CacheShare;
+  /** The tables to walk, where somebody has them already: they are being changed. */
+  readonly tables?: MappingTables | undefined;
 }
 
 /** Fewest entries of one step: few runs may be left to make, but entries that join one cost none. */
@@ -41,15 +44,13 @@ const ENTRIES_IN_A_ROW_MAX = 2 ** 20;
 export class Qcow2Layer implements Layer {
   readonly format = "qcow2";
   readonly label: string;
-  readonly virtualSize: number;
   readonly clusterSize: number;
   readonly encrypted: boolean;
   readonly metadata: ImageMetadata;
   readonly imageFile: LayerFile;
   readonly compressionMethod: CompressionMethod;
   readonly #geometry: Geometry;
-  readonly #l1: L1Table;
-  readonly #tables: TableCache;
+  readonly #tables: MappingTables;
   readonly #openDataFile: (options: IoOptions) => Promise<ReadableBlockBackend>;
   /** Aborted when the layer is closed. */
   readonly #closing = new AbortController();
@@ -57,31 +58,26 @@ export class Qcow2Layer implements Layer {
   #dataFile: Promise<LayerFile> | undefined;
   #openedDataFile: LayerFile | undefined;
 
-  private constructor(file: LayerFile, setup: Qcow2LayerSetup, l1: L1Table) {
-    const { metadata, options } = setup;
+  private constructor(file: LayerFile, setup: Qcow2LayerSetup, tables: MappingTables) {
+    const { metadata } = setup;
     this.label = file.label;
     this.metadata = metadata;
-    this.virtualSize = setup.virtualSize;
     this.clusterSize = metadata.geometry.clusterSize;
     this.encrypted = metadata.encryption !== undefined;
     this.imageFile = file;
     this.compressionMethod = metadata.geometry.compressionMethod;
     this.#geometry = metadata.geometry;
-    this.#l1 = l1;
+    this.#tables = tables;
     this.#openDataFile = setup.openDataFile;
-    this.#tables = new TableCache(file, {
-      tableBytes: metadata.geometry.clusterSize,
-      share: setup.cacheShare,
-      observer: options.observer,
-    });
   }
 
   static async open(backend: ReadableBlockBackend, setup: Qcow2LayerSetup): Promise<Qcow2Layer> {
-    const { metadata, options } = setup;
-    const needed = Math.ceil(setup.virtualSize / metadata.geometry.guestBytesPerL2);
-    const l1 = { offset: setup.l1.offset, size: Math.min(setup.l1.size, needed) };
-    const table = await readL1Table(backend, l1, metadata.fileSize, options);
-    return new Qcow2Layer(await LayerFile.of(backend, options), setup, table);
+    const file = await LayerFile.of(backend, setup.options);
+    return new Qcow2Layer(file, setup, setup.tables ?? (await readTables(backend, file, setup)));
+  }
+
+  get virtualSize(): number {
+    return this.#tables.virtualSize;
   }
 
   async map(runs: RunList, request: MapRequest, options: IoOptions): Promise<number> {
@@ -107,13 +103,13 @@ export class Qcow2Layer implements Layer {
   ): Promise<number> {
     const span = this.#geometry.guestBytesPerL2;
     const index = Math.floor(at / span);
-    const present = this.#l1.nextPresent(index, Math.ceil(end / span));
+    const present = this.#tables.l1.nextPresent(index, Math.ceil(end / span));
     if (present > index) {
       const next = Math.min(end, present * span);
       runs.add(at, next - at, RunKind.unallocated, 0, 0);
       return next;
     }
-    const offset = this.#l1.l2Offset(index);
+    const offset = this.#tables.l1.l2Offset(index);
     const table = this.#tables.peek(offset) ?? (await this.#load(index, offset, end, options));
     const base = index * span;
     const range = { table, base, start: at, end: Math.min(end, base + span) };
@@ -133,7 +129,7 @@ export class Qcow2Layer implements Layer {
     const span = this.#geometry.guestBytesPerL2;
     const last = Math.min(Math.ceil(end / span), index + 1 + this.#tables.readAheadMax);
     for (let ahead = index + 1; ahead < last; ahead++) {
-      const next = this.#l1.l2Offset(ahead);
+      const next = this.#tables.l1.l2Offset(ahead);
       if (next !== 0 && next % this.clusterSize === 0) this.#tables.readAhead(next);
     }
     return await this.#tables.get(offset, options);
@@ -183,4 +179,17 @@ export class Qcow2Layer implements Layer {
     const dataFile = await this.#dataFile?.catch(() => undefined);
     await dataFile?.close();
   }
+}
+
+async function readTables(
+  backend: ReadableBlockBackend,
+  file: LayerFile,
+  { metadata, l1, virtualSize, options, cacheShare }: Qcow2LayerSetup,
+): Promise<MappingTables> {
+  const needed = Math.ceil(virtualSize / metadata.geometry.guestBytesPerL2);
+  const location = { offset: l1.offset, size: Math.min(l1.size, needed) };
+  const table = await readL1Table(backend, location, metadata.fileSize, options);
+  const tableBytes = metadata.geometry.clusterSize;
+  const cache = new TableCache(file, { tableBytes, share: cacheShare, observer: options.observer });
+  return new CachedTables(virtualSize, table, cache);
 }

@@ -11,6 +11,7 @@ import {
   subclusterRunLength,
 } from "@qcow/format";
 import { clusterKind } from "./cluster-kind.js";
+import { invalidOffsetReason } from "./invalid-offset.js";
 import type { RunBuilder } from "./run-builder.js";
 import { InvalidReason, RunKind } from "./run-list.js";
 
@@ -59,7 +60,7 @@ function mapStandardEntry(
     addZeroPlain(start, end, geometry, runs);
   } else {
     const host = l2EntryOffset(high, low);
-    const invalid = invalidReason(kind, host, cluster, geometry);
+    const invalid = invalidOffsetReason(kind, host, cluster, geometry);
     if (invalid >= 0) runs.add(start, end - start, RunKind.invalid, 0, invalid);
     else {
       const run = kind === L2Kind.zeroAllocated ? RunKind.zeroAllocated : RunKind.data;
@@ -89,14 +90,6 @@ function addCompressed(
   runs.add(start, end - start, RunKind.compressed, host, compressedLength(high, low, geometry.clusterBits));
 }
 
-function invalidReason(kind: number, host: number, cluster: number, geometry: Geometry): number {
-  if (kind === L2Kind.zeroAllocated && geometry.version < 3) return InvalidReason.zeroFlagInVersion2;
-  if (host % geometry.clusterSize !== 0) return InvalidReason.unaligned;
-  if (host > Number.MAX_SAFE_INTEGER) return InvalidReason.pastSafeOffsets;
-  if (geometry.hasDataFile && host !== cluster) return InvalidReason.dataFileOffset;
-  return -1;
-}
-
 function mapExtendedEntry(
   table: DataView,
   at: number,
@@ -115,7 +108,7 @@ function mapExtendedEntry(
   }
   const reserved = kind === L2Kind.normal;
   const host = reserved ? l2EntryOffset(high, low) : 0;
-  const invalid = reserved ? invalidReason(kind, host, cluster, geometry) : -1;
+  const invalid = reserved ? invalidOffsetReason(kind, host, cluster, geometry) : -1;
   const zero = table.getUint32(at + 8);
   const alloc = table.getUint32(at + 12);
   const size = geometry.subclusterSize;

@@ -57,13 +57,13 @@ async function readSpan(
   const file = span.compressed ? layer.imageFile : await layer.dataFile(options);
   const only = span.segments[0] as Segment;
   if (span.segments.length === 1 && !only.compressed) {
-    await readInto(context, file, span, partOf(target, base, only), options);
+    await readInto(context, file, span, layer.clusterSize, partOf(target, base, only), options);
     return;
   }
   const scratch = context.scratch.take(span.length);
   try {
     const bytes = scratch.subarray(0, span.length);
-    await readInto(context, file, span, bytes, options);
+    await readInto(context, file, span, layer.clusterSize, bytes, options);
     await serveAll(context, layer, span, bytes, target, base, options);
   } finally {
     context.scratch.give(scratch);
@@ -74,20 +74,21 @@ async function readInto(
   context: ReadContext,
   file: LayerFile,
   span: Span,
+  clusterSize: number,
   bytes: Uint8Array,
   options: IoOptions,
 ): Promise<void> {
   const end = span.host + span.length;
   const size = await file.sizeFor(end, options);
-  if (end > size) for (const segment of span.segments) requireInside(file, segment, size);
+  if (end > size) for (const segment of span.segments) requireInside(file, segment, size, clusterSize);
   await file.read(span.host, bytes, options);
   context.observer?.hostRead?.({ offset: span.host, length: bytes.byteLength, purpose: "data" });
 }
 
-// Plain data may lose a tail of zeros to the end of the file; a compressed stream may not lose a byte.
-function requireInside(file: LayerFile, segment: Segment, size: number): void {
-  if (segment.host >= size)
-    throw file.outside(segment.host, size, `the data for guest offset ${segment.guest}`);
+// A plain cluster may lose a tail of zeros to the end of the file; a compressed stream may not lose a byte.
+function requireInside(file: LayerFile, segment: Segment, size: number, clusterSize: number): void {
+  const start = segment.compressed ? segment.host : segment.host - (segment.host % clusterSize);
+  if (start >= size) throw file.outside(segment.host, size, `the data for guest offset ${segment.guest}`);
   if (segment.compressed && isCutShort(segment.host, segment.hostLength, size)) {
     throw new EngineError(
       "QCOW2_BAD_COMPRESSED_CLUSTER",

@@ -1,0 +1,357 @@
+// Gives out host clusters and takes them back: lowest first, in a row where there is room. A cluster that is given
+// out has its refcount raised in memory at once, so nobody else gets it; its user links it, or releases it. Owns the
+// search and the growth of the refcount structures; when refcounts reach the file is the committer's business.
+
+import { nextZeroRefcount, refcountAt, setRefcountAt } from "@qcow/format";
+import { EngineError } from "../engine-error.js";
+import type { DirtyTable } from "../tables/dirty-table.js";
+import { ClusterRuns } from "./cluster-runs.js";
+import type { MetadataPlaces } from "./metadata-places.js";
+import { Mutex } from "./mutex.js";
+import type { PendingFrees } from "./pending-frees.js";
+import { planTableGrowth } from "./plan-table-growth.js";
+import type { RefcountStore } from "./refcount-store.js";
+
+/** Clusters that were given out. */
+export interface Reservation {
+  readonly runs: ClusterRuns;
+  /** Runs from this cluster on were never used: the file reads as zero there. */
+  readonly virginFrom: number;
+}
+
+export interface AllocatorOptions {
+  readonly store: RefcountStore;
+  readonly places: MetadataPlaces;
+  readonly pending: PendingFrees;
+  /** Length of the image file in bytes. */
+  readonly fileSize: number;
+  /** First cluster that may be given out. */
+  readonly firstCluster: number;
+  readonly label: string;
+  /** Called when a cluster that holds metadata has a refcount of 0: the image is corrupt. */
+  readonly onCorrupt: () => void;
+  /** For the proof that the simulator bites: freed clusters are given out before the file knows. */
+  readonly reuseFreedAtOnce?: boolean | undefined;
+}
+
+/** Highest host offset that an L2 entry can name, exclusive; what numbers can count is less. */
+const HOST_BYTES_MAX = Number.MAX_SAFE_INTEGER;
+
+export class Allocator {
+  readonly #options: AllocatorOptions;
+  readonly #store: RefcountStore;
+  readonly #mutex = new Mutex();
+  /** No cluster below is free. */
+  #searchFrom: number;
+  /** No cluster from here on was ever used. */
+  #virginFrom: number;
+
+  constructor(options: AllocatorOptions) {
+    this.#options = options;
+    this.#store = options.store;
+    this.#searchFrom = options.firstCluster;
+    this.#virginFrom = Math.ceil(options.fileSize / this.clusterSize);
+  }
+
+  get clusterSize(): number {
+    return this.#store.geometry.clusterSize;
+  }
+
+  /** The first cluster from which on none was ever used. */
+  get virginFrom(): number {
+    return this.#virginFrom;
+  }
+
+  /** Reserves `count` clusters, above 0, in as few runs as the free space allows. */
+  async reserve(count: number): Promise<Reservation> {
+    if (this.#options.reuseFreedAtOnce === true) await this.#freeAllPending();
+    const runs = new ClusterRuns();
+    const virginFrom = this.#virginFrom;
+    try {
+      while (this.#take(count - runs.clusters, runs) > 0)
+        await this.#provideBlock(this.#blockOf(this.#searchFrom));
+    } catch (error) {
+      await this.release(runs);
+      throw error;
+    }
+    return { runs, virginFrom };
+  }
+
+  /** Reserves `count` clusters in a row behind everything that was ever used; resolves with the index of the first. */
+  reserveInARow(count: number): Promise<number> {
+    return this.#mutex.run(async () => {
+      let first = this.#virginFrom;
+      for (;;) {
+        const plan = this.#planRow(first, count);
+        if (plan.endBlock > this.#store.entries) {
+          this.#growTable(Math.max(this.#store.entries, this.#blockOf(first)), plan.endBlock);
+          first = this.#virginFrom;
+          continue;
+        }
+        const used = await this.#lastUsedIn(first, plan.end);
+        if (used < 0) return this.#claimRow(first, count, plan.missing);
+        first = Math.max(used + 1, this.#virginFrom);
+      }
+    });
+  }
+
+  /** Reserves cluster `index` if that is free and its refcount is in memory. */
+  tryReserve(index: number): boolean {
+    const block = this.#peekOf(index);
+    if (block === undefined || this.#refcount(block, index) !== 0 || this.#options.places.has(index))
+      return false;
+    this.#claim(block, index, 1);
+    return true;
+  }
+
+  /** Adds a reference to cluster `index`, which is in use, if its refcount is in memory and not at its largest. */
+  tryAddReference(index: number): boolean {
+    const block = this.#peekOf(index);
+    if (block === undefined) return false;
+    const refcount = this.#refcount(block, index);
+    if (refcount === 0 || refcount >= this.#store.max) return false;
+    this.#setRefcount(block, index, refcount + 1);
+    return true;
+  }
+
+  /** Takes one reference from each cluster of `runs`, which nothing durable names. */
+  async release(runs: ClusterRuns): Promise<void> {
+    for (let run = 0; run < runs.length; run++) await this.drop(runs.first(run), runs.count(run));
+  }
+
+  /**
+   * Takes one reference from each of `count` clusters from `first` on. `onFree` is called with the clusters that
+   * nothing references any more, before they can be given out again; what it returns is waited for.
+   */
+  async drop(
+    first: number,
+    count: number,
+    onFree: (first: number, count: number) => Promise<void> | undefined = () => undefined,
+  ): Promise<void> {
+    const { refcountBlockEntries } = this.#store.geometry;
+    for (let at = first; at < first + count; ) {
+      const index = this.#blockOf(at);
+      const end = Math.min(first + count, (index + 1) * refcountBlockEntries);
+      await this.#requireBlock(index);
+      for (let next = at; at < end; at = next) {
+        next = this.#endOfSame(at, end);
+        if (this.#refcountOf(at) === 1) await onFree(at, next - at);
+        await this.#requireBlock(index);
+        this.#decrement(at, next);
+      }
+    }
+  }
+
+  /** Index of the last cluster with a refcount above 0, at most `below` - 1; -1 when there is none. */
+  async lastUsed(below: number): Promise<number> {
+    const { refcountBlockEntries } = this.#store.geometry;
+    for (
+      let index = Math.min(this.#store.entries, Math.ceil(below / refcountBlockEntries)) - 1;
+      index >= 0;
+      index--
+    ) {
+      if (this.#store.blockOffset(index) === 0) continue;
+      await this.#requireBlock(index);
+      const start = index * refcountBlockEntries;
+      for (let at = Math.min(below, start + refcountBlockEntries) - 1; at >= start; at--) {
+        if (this.#refcountOf(at) !== 0) return at;
+      }
+    }
+    return -1;
+  }
+
+  // Gives out what the blocks in memory have; returns how many clusters are missing.
+  #take(wanted: number, runs: ClusterRuns): number {
+    const { refcountBits, refcountBlockEntries } = this.#store.geometry;
+    let missing = wanted;
+    while (missing > 0) {
+      const base = this.#blockOf(this.#searchFrom) * refcountBlockEntries;
+      const block = this.#store.peek(this.#blockOf(this.#searchFrom));
+      if (block === undefined) return missing;
+      const within = nextZeroRefcount(
+        block.view,
+        this.#searchFrom - base,
+        refcountBlockEntries,
+        refcountBits,
+      );
+      let end = within;
+      const endMax = Math.min(refcountBlockEntries, within + missing);
+      while (end < endMax && refcountAt(block.view, end, refcountBits) === 0) end++;
+      this.#searchFrom = base + end;
+      if (end === within) continue;
+      this.#claim(block, base + within, end - within);
+      runs.add(base + within, end - within);
+      missing -= end - within;
+    }
+    return 0;
+  }
+
+  // The refcounts become 1. Asserts first: a cluster that holds metadata must never be given out.
+  #claim(block: DirtyTable, first: number, count: number): void {
+    for (let index = first; index < first + count; index++) {
+      if (this.#options.places.has(index)) throw this.#corrupt(index);
+    }
+    if ((first + count) * this.clusterSize > HOST_BYTES_MAX) throw this.#tooLarge();
+    for (let index = first; index < first + count; index++) this.#setRefcount(block, index, 1);
+    this.#virginFrom = Math.max(this.#virginFrom, first + count);
+  }
+
+  #decrement(from: number, to: number): void {
+    for (let index = from; index < to; index++) {
+      const block = this.#peekOf(index) as DirtyTable;
+      const refcount = this.#refcount(block, index);
+      // One that is 0 was wrong before, and one at the largest number says nothing: both leak rather than lie.
+      if (refcount === 0 || refcount > this.#store.max) continue;
+      this.#setRefcount(block, index, refcount - 1);
+      if (refcount > 1) continue;
+      this.#options.places.remove(index);
+      if (index >= this.#options.firstCluster) this.#searchFrom = Math.min(this.#searchFrom, index);
+    }
+  }
+
+  // The end of the clusters from `at` on that all have a refcount of 1, or all another.
+  #endOfSame(at: number, end: number): number {
+    const sole = this.#refcountOf(at) === 1;
+    let next = at + 1;
+    while (next < end && (this.#refcountOf(next) === 1) === sole) next++;
+    return next;
+  }
+
+  async #freeAllPending(): Promise<void> {
+    const { discarded, replaced } = this.#options.pending.take();
+    await this.release(discarded);
+    await this.release(replaced);
+  }
+
+  #blockOf(cluster: number): number {
+    return Math.floor(cluster / this.#store.geometry.refcountBlockEntries);
+  }
+
+  #peekOf(cluster: number): DirtyTable | undefined {
+    return this.#store.peek(this.#blockOf(cluster));
+  }
+
+  #refcountOf(cluster: number): number {
+    return this.#refcount(this.#peekOf(cluster) as DirtyTable, cluster);
+  }
+
+  #refcount(block: DirtyTable, cluster: number): number {
+    const { refcountBits, refcountBlockEntries } = this.#store.geometry;
+    return refcountAt(block.view, cluster % refcountBlockEntries, refcountBits);
+  }
+
+  #setRefcount(block: DirtyTable, cluster: number, value: number): void {
+    const { refcountBits, refcountBlockEntries } = this.#store.geometry;
+    const index = cluster % refcountBlockEntries;
+    setRefcountAt(block.view, index, refcountBits, value);
+    block.markDirty(Math.floor((index * refcountBits) / 8), Math.max(1, refcountBits / 8));
+  }
+
+  // For a cluster that is in use: its block must be there.
+  async #requireBlock(index: number): Promise<void> {
+    if (this.#store.peek(index) !== undefined) return;
+    if (this.#store.blockOffset(index) === 0)
+      throw this.#corrupt(index * this.#store.geometry.refcountBlockEntries);
+    await this.#store.load(index);
+  }
+
+  // For a search: a block that does not exist is made, since all its clusters are free.
+  #provideBlock(index: number): Promise<void> {
+    return this.#mutex.run(async () => {
+      if (this.#store.peek(index) !== undefined) return;
+      if (this.#store.blockOffset(index) !== 0) await this.#store.load(index);
+      else if (index < this.#store.entries) this.#addBlock(index);
+      else this.#growTable(index, index + 1);
+    });
+  }
+
+  // A new block counts itself: it lies in the first of the clusters that it counts.
+  #addBlock(index: number): void {
+    const cluster = index * this.#store.geometry.refcountBlockEntries;
+    if (this.#options.places.has(cluster)) throw this.#corrupt(cluster);
+    this.#claim(this.#store.addBlock(index, cluster * this.clusterSize), cluster, 1);
+    this.#addPlace(cluster, 1);
+  }
+
+  // A larger table, in which block `index` and all up to `entriesMin` have an entry.
+  #growTable(index: number, entriesMin: number): void {
+    const old = this.#store.place;
+    const growth = planTableGrowth(index, Math.max(entriesMin, this.#store.entries), this.#store.geometry);
+    if (growth === undefined) throw this.#tooLarge();
+    const { first, blocks, tableClusters } = growth;
+    for (let at = first; at < first + blocks + tableClusters; at++) {
+      if (this.#options.places.has(at)) throw this.#corrupt(at);
+    }
+    this.#store.moveTable({ offset: (first + blocks) * this.clusterSize, clusters: tableClusters });
+    for (let at = 0; at < blocks; at++) this.#store.addBlock(index + at, (first + at) * this.clusterSize);
+    for (let at = first; at < first + blocks + tableClusters; at++) {
+      this.#claim(this.#peekOf(at) as DirtyTable, at, 1);
+    }
+    this.#addPlace(first, blocks + tableClusters);
+    const oldFirst = old.offset / this.clusterSize;
+    this.#options.pending.add(oldFirst, old.clusters, false);
+  }
+
+  // A row of `count` clusters from `first` on, and behind it the blocks that are missing to count them all.
+  #planRow(first: number, count: number): { end: number; endBlock: number; missing: number[] } {
+    let missing: number[] = [];
+    for (;;) {
+      const end = first + count + missing.length;
+      const endBlock = this.#blockOf(end - 1) + 1;
+      const found: number[] = [];
+      for (let index = this.#blockOf(first); index < endBlock; index++) {
+        if (this.#store.blockOffset(index) === 0) found.push(index);
+      }
+      if (found.length === missing.length) return { end, endBlock, missing };
+      missing = found;
+    }
+  }
+
+  async #lastUsedIn(first: number, end: number): Promise<number> {
+    let used = -1;
+    for (let index = this.#blockOf(first); index <= this.#blockOf(end - 1); index++) {
+      if (this.#store.blockOffset(index) === 0) continue;
+      await this.#requireBlock(index);
+      const perBlock = this.#store.geometry.refcountBlockEntries;
+      const stop = Math.min(end, (index + 1) * perBlock);
+      for (let at = Math.max(first, index * perBlock); at < stop; at++)
+        if (this.#refcountOf(at) !== 0) used = at;
+    }
+    return used;
+  }
+
+  async #claimRow(first: number, count: number, missing: readonly number[]): Promise<number> {
+    missing.forEach((index, at) => {
+      this.#store.addBlock(index, (first + count + at) * this.clusterSize);
+    });
+    const end = first + count + missing.length;
+    for (let at = first; at < end; ) {
+      const stop = Math.min(end, (this.#blockOf(at) + 1) * this.#store.geometry.refcountBlockEntries);
+      await this.#requireBlock(this.#blockOf(at));
+      this.#claim(this.#peekOf(at) as DirtyTable, at, stop - at);
+      at = stop;
+    }
+    this.#addPlace(first + count, missing.length);
+    return first;
+  }
+
+  #addPlace(first: number, count: number): void {
+    this.#options.places.add(first * this.clusterSize, count * this.clusterSize);
+  }
+
+  #corrupt(cluster: number): EngineError {
+    this.#options.onCorrupt();
+    return new EngineError(
+      "QCOW2_CORRUPT",
+      `the refcounts of ${this.#options.label} are wrong: the cluster at offset ${cluster * this.clusterSize} is in use, but counts as free; repair the image before writing to it`,
+      { offset: cluster * this.clusterSize },
+    );
+  }
+
+  #tooLarge(): EngineError {
+    return new EngineError(
+      "QCOW2_IMAGE_TOO_LARGE",
+      `${this.#options.label} cannot grow further with clusters of ${this.clusterSize} bytes and refcounts of ${this.#store.geometry.refcountBits} bits`,
+    );
+  }
+}

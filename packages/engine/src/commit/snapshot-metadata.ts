@@ -1,0 +1,71 @@
+// What the file lacks of the metadata at one moment, as copies, sorted by when it may be written. Owns taking it, and
+// putting it back when a commit fails. Synchronous: nothing can change while it is taken.
+
+import type { RefcountStore } from "../allocate/refcount-store.js";
+import type { ActiveTables } from "../tables/active-tables.js";
+import type { DirtyPiece, DirtyTable } from "../tables/dirty-table.js";
+
+interface Taken {
+  readonly table: DirtyTable;
+  readonly pieces: readonly DirtyPiece[];
+}
+
+/** Copies of what is to be written. */
+export interface MetadataSnapshot {
+  /** Nothing durable names these yet, or they only add to refcounts: new tables, refcount blocks. */
+  readonly unreferenced: readonly Taken[];
+  /** Entries of the refcount table, which name new blocks. */
+  readonly refcountTable: readonly Taken[];
+  /** Entries of L2 and L1 tables, which name clusters. */
+  readonly mapping: readonly Taken[];
+  /** The refcount table has a new place, which the header must name. */
+  readonly movedTable: DirtyTable | undefined;
+}
+
+/** Takes what is dirty; the refcounts only where `withRefcounts` says so. */
+export function takeSnapshot(
+  tables: ActiveTables,
+  refcounts: RefcountStore,
+  withRefcounts: boolean,
+): MetadataSnapshot {
+  const l2 = tables.l2.dirtyTables();
+  const blocks = withRefcounts ? refcounts.dirtyBlocks() : [];
+  const moved = withRefcounts && refcounts.isMoved ? refcounts.table : undefined;
+  const unreferenced = [...blocks, ...l2.filter(({ isNew }) => isNew)];
+  if (moved !== undefined) unreferenced.push(moved);
+  return {
+    unreferenced: unreferenced.map(take),
+    refcountTable: withRefcounts && moved === undefined ? takeAll([refcounts.table]) : [],
+    mapping: takeAll([...l2.filter(({ isNew }) => !isNew), tables.l1Table]),
+    movedTable: moved,
+  };
+}
+
+/** The pieces of `taken`. */
+export function piecesOf(taken: readonly Taken[]): DirtyPiece[] {
+  return taken.flatMap(({ pieces }) => pieces);
+}
+
+/** All of `snapshot` is in the file and durable. */
+export function markDurable(snapshot: MetadataSnapshot): void {
+  for (const { table } of snapshot.unreferenced) table.isNew = false;
+}
+
+/** Not all of `snapshot` is in the file: it is to be written again. */
+export function putBack(snapshot: MetadataSnapshot): void {
+  for (const { table, pieces } of [
+    ...snapshot.unreferenced,
+    ...snapshot.refcountTable,
+    ...snapshot.mapping,
+  ]) {
+    if (!table.isNew) table.putBack(pieces);
+  }
+}
+
+function take(table: DirtyTable): Taken {
+  return { table, pieces: table.takeDirty() };
+}
+
+function takeAll(tables: readonly DirtyTable[]): Taken[] {
+  return tables.filter(({ isDirty }) => isDirty).map(take);
+}

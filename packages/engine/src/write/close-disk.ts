@@ -1,0 +1,34 @@
+// The end of a session of writing: everything durable, the file as long as it needs to be, the dirty bit clear. Nothing
+// may be under way. Owns the order, and that the bit stays set whenever something before it failed.
+
+import { type BlockBackend, isBackendError } from "@qcow/block";
+import type { ActiveDisk } from "./open-disk.js";
+
+/** Finishes writing to `backend`. When it rejects, the image is as after a crash: consistent, perhaps dirty. */
+export async function closeDisk(backend: BlockBackend, disk: ActiveDisk): Promise<void> {
+  const { committer, header } = disk;
+  await committer.commitAll();
+  await fitFile(backend, disk);
+  // What was dirty when it was opened was repaired then; so the bit is ours.
+  if (!header.isDirty) return;
+  await committer.exclusively(async () => {
+    await header.setDirty(false);
+    await committer.flushImage();
+  });
+}
+
+// The file ends with its last cluster in use. Refcounts say which that is; they are all in the file by now.
+async function fitFile(backend: BlockBackend, { allocator, places, committer }: ActiveDisk): Promise<void> {
+  const { clusterSize } = allocator;
+  const fileSize = await backend.size();
+  const last = Math.max(await allocator.lastUsed(Math.ceil(fileSize / clusterSize)), places.last());
+  const size = (last + 1) * clusterSize;
+  if (size === fileSize) return;
+  try {
+    await backend.resize(size);
+    await committer.exclusively(() => committer.flushImage());
+  } catch (error) {
+    // A block device has the length that it has.
+    if (!isBackendError(error, "BACKEND_UNSUPPORTED")) throw error;
+  }
+}

@@ -1,0 +1,72 @@
+// Locks on ranges of the guest's disk: readers and in-place writers share, whoever changes the mapping excludes. Owns
+// fairness: requests that conflict are served in the order they came, so nobody starves. Holds nothing over other
+// ranges: operations that do not overlap never wait for each other.
+
+import { untilAborted } from "../until-aborted.js";
+
+interface Claim {
+  readonly start: number;
+  readonly end: number;
+  readonly exclusive: boolean;
+  readonly grant: () => void;
+  held: boolean;
+}
+
+export class RangeLocks {
+  /** Held and waiting claims, in the order they came. Few: as many as operations are under way. */
+  readonly #claims: Claim[] = [];
+
+  /** Claims that are held or waited for. */
+  get pending(): number {
+    return this.#claims.length;
+  }
+
+  /**
+   * Locks `[start, end)`, guest offsets in bytes; resolves with the function that unlocks it. Rejects with the
+   * reason of `signal`, and then holds nothing.
+   */
+  async lock(
+    start: number,
+    end: number,
+    exclusive: boolean,
+    signal?: AbortSignal | undefined,
+  ): Promise<() => void> {
+    let grant = (): void => undefined;
+    const granted = new Promise<void>((resolve) => {
+      grant = resolve;
+    });
+    const claim: Claim = { start, end, exclusive, grant, held: false };
+    claim.held = !this.#claims.some((other) => conflicts(other, claim));
+    this.#claims.push(claim);
+    const unlock = (): void => this.#remove(claim);
+    if (claim.held) return unlock;
+    try {
+      await untilAborted(granted, signal);
+      return unlock;
+    } catch (error) {
+      unlock();
+      throw error;
+    }
+  }
+
+  #remove(claim: Claim): void {
+    const index = this.#claims.indexOf(claim);
+    if (index < 0) return;
+    this.#claims.splice(index, 1);
+    for (let at = index; at < this.#claims.length; at++) {
+      const waiting = this.#claims[at] as Claim;
+      if (waiting.held || !overlaps(waiting, claim)) continue;
+      if (this.#claims.slice(0, at).some((other) => conflicts(other, waiting))) continue;
+      waiting.held = true;
+      waiting.grant();
+    }
+  }
+}
+
+function overlaps(a: Claim, b: Claim): boolean {
+  return a.start < b.end && b.start < a.end;
+}
+
+function conflicts(a: Claim, b: Claim): boolean {
+  return (a.exclusive || b.exclusive) && overlaps(a, b);
+}

@@ -1,0 +1,104 @@
+// Writes to the guest's disk, part by part: each lies in what one L2 table describes. Owns the locking: a write that
+// changes no entry shares its clusters with others, one that changes entries has them for itself.
+
+import type { IoOptions } from "@qcow/block";
+import { invalidRunError } from "../mapping/invalid-run.js";
+import type { L2Span } from "../mapping/map-l2-table.js";
+import { executeWrite } from "./execute-write.js";
+import type { GuestBytes } from "./place-run.js";
+import { planWrite, type WritePlan } from "./plan-write.js";
+import type { WriteContext } from "./write-context.js";
+
+/** Writes `source` at guest offset `offset`; it may go past the end of the disk within the last cluster. */
+export async function writeGuest(
+  context: WriteContext,
+  offset: number,
+  source: Uint8Array,
+  options: IoOptions,
+): Promise<void> {
+  const { guestBytesPerL2 } = context.geometry;
+  const end = offset + source.byteLength;
+  for (let start = offset; start < end; ) {
+    options.signal?.throwIfAborted();
+    const index = Math.floor(start / guestBytesPerL2);
+    const stop = Math.min(end, (index + 1) * guestBytesPerL2);
+    const given = { start, bytes: source.subarray(start - offset, stop - offset) };
+    if (!(await overwritePart(context, index, given, options)))
+      await writePart(context, index, given, options);
+    start = stop;
+  }
+}
+
+/** Locks the clusters of a part of the disk for somebody who changes their entries. */
+export function lockClusters(
+  { geometry, locks }: WriteContext,
+  start: number,
+  end: number,
+  exclusive: boolean,
+  options: IoOptions,
+): Promise<() => void> {
+  const { clusterSize } = geometry;
+  const last = Math.ceil(end / clusterSize) * clusterSize;
+  return locks.lock(start - (start % clusterSize), last, exclusive, options.signal);
+}
+
+/** Writes in place if no entry has to change; resolves with whether it did. */
+async function overwritePart(
+  context: WriteContext,
+  index: number,
+  given: GuestBytes,
+  options: IoOptions,
+): Promise<boolean> {
+  const { tables } = context;
+  if (!tables.isOwn(index)) return false;
+  const end = given.start + given.bytes.byteLength;
+  const unlock = await lockClusters(context, given.start, end, false, options);
+  try {
+    const table = await tables.use(index, options);
+    if (table === undefined) return false;
+    try {
+      const span = spanOf(context, index, table.view, given);
+      const plan = planWrite(span, context.geometry);
+      if (!("runs" in plan) || !plan.inPlace || !tables.isOwn(index)) return false;
+      await executeWrite(context, table, span, plan.runs, given, options);
+      return true;
+    } finally {
+      tables.done(table);
+    }
+  } finally {
+    unlock();
+  }
+}
+
+async function writePart(
+  context: WriteContext,
+  index: number,
+  given: GuestBytes,
+  options: IoOptions,
+): Promise<void> {
+  const { tables } = context;
+  const end = given.start + given.bytes.byteLength;
+  const unlock = await lockClusters(context, given.start, end, true, options);
+  try {
+    const table = await tables.useForChange(index, options);
+    try {
+      const span = spanOf(context, index, table.view, given);
+      const runs = validRuns(context, planWrite(span, context.geometry));
+      await executeWrite(context, table, span, runs, given, options);
+    } finally {
+      tables.done(table);
+    }
+  } finally {
+    unlock();
+  }
+}
+
+function spanOf({ geometry }: WriteContext, index: number, table: DataView, given: GuestBytes): L2Span {
+  const base = index * geometry.guestBytesPerL2;
+  return { table, base, start: given.start, end: given.start + given.bytes.byteLength };
+}
+
+function validRuns(context: WriteContext, plan: WritePlan): Extract<WritePlan, { runs: unknown }>["runs"] {
+  if ("runs" in plan) return plan.runs;
+  throw invalidRunError(context.label, plan.invalid.guest, plan.invalid.reason);
+}
