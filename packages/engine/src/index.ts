@@ -3,6 +3,7 @@
 export { type CheckOptions, checkImage } from "./check/check-image.js";
 export type * from "./check/check-report.js";
 export { type DecodeOptions, decodeToRaw } from "./decode/decode-to-raw.js";
+export { type EncodeOptions, encodeRaw } from "./encode/encode-raw.js";
 export * from "./engine-error.js";
 export { type Extent, type ExtentBatch, ExtentFlag } from "./extent.js";
 export type * from "./image-metadata.js";
@@ -21,3 +22,5 @@ export { type GuestRange, type LayerInfo, Qcow2Reader } from "./qcow2-reader.js"
 export type { ChunkOptions } from "./read/chunks.js";
 export { type ChainLink, readChain } from "./read-chain.js";
 export { readMetadata } from "./read-metadata.js";
+export { repairImage } from "./repair/repair-image.js";
+export type * from "./repair/repair-report.js";

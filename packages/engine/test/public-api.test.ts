@@ -14,6 +14,7 @@ test("exports exactly this", () => {
       "Qcow2Reader",
       "checkImage",
       "decodeToRaw",
+    "encodeRaw",
       "isEngineError",
       "readChain",
       "readMetadata",

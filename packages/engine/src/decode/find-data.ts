@@ -25,6 +25,12 @@ export function findData(bytes: Uint8Array): DataRange[] {
   return ranges;
 }
 
+/** Whether all of `bytes` is zero. `bytes` must start at a multiple of 4 in its buffer. */
+export function isAllZero(bytes: Uint8Array): boolean {
+  const words = new Int32Array(bytes.buffer, bytes.byteOffset, Math.floor(bytes.byteLength / 4));
+  return isZero(words, bytes, 0, bytes.byteLength);
+}
+
 function isZero(words: Int32Array, bytes: Uint8Array, start: number, end: number): boolean {
   const lastWord = end >>> 2;
   for (let index = start >>> 2; index < lastWord; index++) if (words[index] !== 0) return false;

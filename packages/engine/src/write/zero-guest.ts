@@ -3,6 +3,7 @@
 
 import type { IoOptions } from "@qcow/block";
 import { putL2Entry } from "@qcow/format";
+import { isAllZero } from "../decode/find-data.js";
 import type { L2Table } from "../tables/l2-store.js";
 import { dropEntry } from "./drop-entry.js";
 import { subclusterBits } from "./plan-write.js";
@@ -29,7 +30,7 @@ export async function zeroGuest(
 ): Promise<void> {
   const { dataFileRaw, guestBytesPerL2, subclusterSize } = context.geometry;
   // The data file is a disk by itself: what reads as zero must be zero in it.
-  if (dataFileRaw) return await writeZeros(context, { start, end }, options);
+  if (dataFileRaw) return await zeroRawDataFile(context, { start, end }, unmap, options);
   const from = Math.min(end, Math.ceil(start / subclusterSize) * subclusterSize);
   // A disk may end within a cluster, of which then nothing is left.
   const to = end === context.tables.virtualSize ? end : Math.max(from, end - (end % subclusterSize));
@@ -44,6 +45,24 @@ export async function zeroGuest(
     at = stop;
   }
   if (to < end) await writeZeros(context, { start: to, end }, options);
+}
+
+async function zeroRawDataFile(
+  context: WriteContext,
+  range: Range,
+  unmap: boolean,
+  options: IoOptions,
+): Promise<void> {
+  if (unmap) {
+    const unlock = await lockClusters(context, range.start, range.end, true, options);
+    try {
+      await punchDataFile(context, [range]);
+    } finally {
+      unlock();
+    }
+  }
+  // Where the host cannot make holes, and where it can, to be sure.
+  await writeZeros(context, range, options);
 }
 
 /** Changes the entries of one table; resolves with the ranges that want zeros to be written. */
@@ -178,5 +197,5 @@ async function readsAsZero(
   } finally {
     unlock();
   }
-  return target.every((byte) => byte === 0);
+  return isAllZero(target);
 }
