@@ -1,8 +1,8 @@
 // A disk in memory, sparse, for tests and for images that are built before they go anywhere. Owns
-// the rules of the contract (ranges, closing, length); where the bytes lie is sparse-pages' business.
+// the rules of the contract (ranges, closing, short reads); where the bytes lie is disk-contents' business.
 
 import { BackendError, type BlockBackend, checkRange, type DataRange, type IoOptions } from "@qcow/block";
-import { SparsePages } from "./sparse-pages.js";
+import { DiskContents } from "./disk-contents.js";
 
 export interface MemoryBackendOptions {
   /** What messages call it; "memory" when absent. */
@@ -17,13 +17,12 @@ let created = 0;
 
 /**
  * Sparse bytes in memory, at offsets up to 2^53 - 1. Every operation takes effect when it is called, in the
- * order of the calls. `flush` has nothing to do; faults and crashes are `FaultyBackend`'s.
+ * order of the calls. `flush` has nothing to do; faults are `FaultyBackend`'s, crashes are `CrashingBackend`'s.
  */
 export class MemoryBackend implements BlockBackend {
   readonly label: string;
   readonly identity: string;
-  #pages = new SparsePages();
-  #size: number;
+  #contents: DiskContents;
   #closed = false;
 
   /** Throws `BACKEND_BAD_RANGE` for a size that is none. */
@@ -31,60 +30,68 @@ export class MemoryBackend implements BlockBackend {
     created += 1;
     this.label = options.label ?? "memory";
     this.identity = options.identity ?? `memory:${created}`;
-    this.#size = options.size ?? 0;
-    checkRange(this.#size, 0, this.label);
+    this.#contents = new DiskContents(options.size ?? 0);
+    checkRange(this.#contents.size, 0, this.label);
   }
 
   /** A backend that holds a copy of `bytes`. */
   static fromBytes(bytes: Uint8Array, options: Omit<MemoryBackendOptions, "size"> = {}): MemoryBackend {
     const backend = new MemoryBackend({ ...options, size: bytes.length });
-    backend.#pages.write(0, bytes);
+    backend.#contents.write(0, bytes);
     return backend;
+  }
+
+  /** A backend that has `contents` for its own. @internal */
+  static ofContents(contents: DiskContents, options: Omit<MemoryBackendOptions, "size"> = {}): MemoryBackend {
+    const backend = new MemoryBackend(options);
+    backend.#contents = contents;
+    return backend;
+  }
+
+  /** Bytes and length. @internal */
+  get contents(): DiskContents {
+    return this.#contents;
   }
 
   /** Bytes of memory that the contents take: how sparse it is. */
   get allocatedBytes(): number {
-    return this.#pages.allocatedBytes;
+    return this.#contents.allocatedBytes;
   }
 
-  /** An open backend with a copy of the present contents, even when this one is closed. */
+  /**
+   * An open backend with a copy of the present contents, even when this one is closed. Takes time in proportion to the
+   * number of pages, not to their bytes, which both share until one of them writes.
+   */
   snapshot(options: Omit<MemoryBackendOptions, "size"> = {}): MemoryBackend {
-    const copy = new MemoryBackend({ label: this.label, ...options, size: this.#size });
-    copy.#pages = this.#pages.clone();
-    return copy;
+    return MemoryBackend.ofContents(this.#contents.clone(), { label: this.label, ...options });
   }
 
   /** A copy of the bytes from `offset` on, at most `length` of them and none past the end; even when closed. */
   toBytes(offset = 0, length = Number.MAX_SAFE_INTEGER - offset): Uint8Array {
     checkRange(offset, length, this.label);
-    const bytes = new Uint8Array(Math.max(Math.min(length, this.#size - offset), 0));
-    this.#pages.read(offset, bytes);
-    return bytes;
+    return this.#contents.copyOf(offset, length);
   }
 
   async size(options?: IoOptions): Promise<number> {
     this.#enter(0, 0, options);
-    return this.#size;
+    return this.#contents.size;
   }
 
   async read(offset: number, target: Uint8Array, options?: IoOptions): Promise<void> {
     this.#enter(offset, target.length, options);
-    if (target.length > 0 && offset + target.length > this.#size)
-      throw this.#shortRead(offset, target.length);
-    this.#pages.read(offset, target);
+    if (!this.#contents.holds(offset, target.length))
+      throw shortRead(this.label, offset, target.length, this.#contents.size);
+    this.#contents.read(offset, target);
   }
 
   async write(offset: number, source: Uint8Array, options?: IoOptions): Promise<void> {
     this.#enter(offset, source.length, options);
-    if (source.length === 0) return;
-    this.#pages.write(offset, source);
-    this.#size = Math.max(this.#size, offset + source.length);
+    this.#contents.write(offset, source);
   }
 
   async resize(size: number, options?: IoOptions): Promise<void> {
     this.#enter(size, 0, options);
-    if (size < this.#size) this.#pages.clear(size, this.#size - size);
-    this.#size = size;
+    this.#contents.resize(size);
   }
 
   async flush(options?: IoOptions): Promise<void> {
@@ -93,20 +100,17 @@ export class MemoryBackend implements BlockBackend {
 
   async discard(offset: number, length: number, options?: IoOptions): Promise<void> {
     this.#enter(offset, length, options);
-    this.#pages.clear(offset, length);
+    this.#contents.discard(offset, length);
   }
 
   async allocate(offset: number, length: number, options?: IoOptions): Promise<void> {
     this.#enter(offset, length, options);
-    // Memory is not reserved: a write takes what it needs.
-    if (length > 0) this.#size = Math.max(this.#size, offset + length);
+    this.#contents.allocate(offset, length);
   }
 
   async nextData(offset: number, options?: IoOptions): Promise<DataRange | undefined> {
     this.#enter(offset, 0, options);
-    const range = this.#pages.nextPages(offset);
-    // Only the last page may reach past the end, and a page past it there is none.
-    return range && offset < this.#size ? { ...range, end: Math.min(range.end, this.#size) } : undefined;
+    return this.#contents.nextData(offset);
   }
 
   async close(): Promise<void> {
@@ -124,10 +128,10 @@ export class MemoryBackend implements BlockBackend {
     checkRange(offset, length, this.label);
     options?.signal?.throwIfAborted();
   }
+}
 
-  #shortRead(offset: number, length: number): BackendError {
-    const { label } = this;
-    const message = `${label}: read of ${length} bytes at ${offset} goes past the end at ${this.#size}`;
-    return new BackendError("BACKEND_SHORT_READ", message, { label, offset, length });
-  }
+/** The error of a read that goes past the end. @internal */
+export function shortRead(label: string, offset: number, length: number, size: number): BackendError {
+  const message = `${label}: read of ${length} bytes at ${offset} goes past the end at ${size}`;
+  return new BackendError("BACKEND_SHORT_READ", message, { label, offset, length });
 }

@@ -1,13 +1,15 @@
-// Sparse byte storage: fixed pages in a map, absent ones are zero. Owns copying and cutting; knows
-// neither errors nor the backend's length, and trusts its caller's ranges.
+// Sparse byte storage: fixed pages in a map, absent ones are zero. Owns copying (pages are shared between copies until
+// one of them writes) and cutting; knows neither errors nor the disk's length, and trusts its caller's ranges.
 
 /** Bytes in a page. Small, so that tests may scatter single writes over terabytes. */
 const PAGE_SIZE = 4096;
 
 export class SparsePages {
-  readonly #pages = new Map<number, Uint8Array>();
+  #pages = new Map<number, Uint8Array>();
+  /** Pages that no copy shares; undefined while nothing was ever copied, when that is all of them. */
+  #own: Set<number> | undefined;
 
-  /** Bytes of memory in use. */
+  /** Bytes of memory in use, those that are shared with copies included. */
   get allocatedBytes(): number {
     return this.#pages.size * PAGE_SIZE;
   }
@@ -37,8 +39,10 @@ export class SparsePages {
     const start = Math.max(offset, 0);
     const stop = Math.min(offset + length, PAGE_SIZE);
     if (start >= stop) return;
-    if (stop - start === PAGE_SIZE) this.#pages.delete(index);
-    else this.#pages.get(index)?.fill(0, start, stop);
+    if (stop - start === PAGE_SIZE) {
+      this.#pages.delete(index);
+      this.#own?.delete(index);
+    } else if (this.#pages.has(index)) this.#pageAt(index).fill(0, start, stop);
   }
 
   /** The next bytes at or after `offset` that have pages, without a gap; takes time in proportion to the pages. */
@@ -61,15 +65,18 @@ export class SparsePages {
 
   clone(): SparsePages {
     const copy = new SparsePages();
-    for (const [index, page] of this.#pages) copy.#pages.set(index, page.slice());
+    copy.#pages = new Map(this.#pages);
+    copy.#own = new Set();
+    this.#own = new Set();
     return copy;
   }
 
   #pageAt(index: number): Uint8Array {
     const existing = this.#pages.get(index);
-    if (existing !== undefined) return existing;
-    const page = new Uint8Array(PAGE_SIZE);
+    if (existing !== undefined && (this.#own === undefined || this.#own.has(index))) return existing;
+    const page = existing?.slice() ?? new Uint8Array(PAGE_SIZE);
     this.#pages.set(index, page);
+    this.#own?.add(index);
     return page;
   }
 }

@@ -1,4 +1,4 @@
-import { FaultyBackend, ManualClock, MemoryBackend } from "@qcow/backend-memory";
+import { CrashingBackend, FaultyBackend, ManualClock, MemoryBackend } from "@qcow/backend-memory";
 import { readOnly, withCounting, withPadding, withTracing } from "@qcow/block";
 import { runBlockBackendSuite, runReadableBackendSuite, runTimeBackendSuite } from "@qcow/block/testing";
 import { describe, it } from "vitest";
@@ -34,6 +34,17 @@ for (const [name, { wrap, padding }] of Object.entries(decorators)) {
     supports: { padding, farOffsets: true, reopen: async () => wrap(again()) },
   });
 }
+
+let crashing = new CrashingBackend(new MemoryBackend());
+runBlockBackendSuite({
+  ...runner,
+  name: "CrashingBackend",
+  open: async () => {
+    crashing = new CrashingBackend(new MemoryBackend());
+    return crashing;
+  },
+  supports: { farOffsets: true, reopen: async () => new CrashingBackend(crashing.snapshot()) },
+});
 
 runReadableBackendSuite({
   ...runner,
