@@ -43,6 +43,8 @@ const all = jobs({
   cli: resolve(values.cli),
   oclif: createRequire(join(CLI_PACKAGE, "package.json")).resolve("@oclif/core"),
   out: join(scratch, "out.raw"),
+  raw: join(scratch, "in.raw"),
+  script: (name) => join(ROOT, "scripts/bench", name),
 });
 const wanted = all.filter((job) => only.length === 0 || only.includes(job.image) || only.includes(job.name));
 if (wanted.length === 0) throw new Error(`no job measures ${values.only}`);

@@ -1,15 +1,19 @@
 // Owns what is measured against what: the jobs, their peers in their fastest honest form, and the targets.
 import * as zlib from "node:zlib";
+import { writeJobs } from "./write-jobs.mjs";
 
 const INFO_RUNS = 10;
 const MIB = 1024 * 1024;
 
 /**
  * The jobs. `ours` and `peer` are command lines; `peer.tool` is what it needs. `output` is a file that both write
- * and that is removed before each run; `compare` says what must agree between the two before any time counts.
- * Targets: `ratio` of wall times, `rssBytes` of ours, `wallMs` of ours, `userRatio` of user CPU.
+ * and that is removed before each run; `prepare` are commands that run once, `reset` before each run, both untimed.
+ * `compare` says what must agree between the two before any time counts: the `output`, the `stdout`, or the `disk` in
+ * the output, which must be that of the file `disk`.
+ * Targets: `ratio` of wall times, `rssBytes` of ours, `wallMs` of ours, `userRatio` of user CPU, `sizeRatio` of the outputs.
+ * `operations` and `bytes` of one run let the report say how many there are in a second.
  */
-export function jobs({ node, cli, oclif, out }) {
+export function jobs({ node, cli, oclif, out, raw, script }) {
   const qcow = (...args) => [node, cli, ...args];
   const image = (name) => `${name}.qcow2`;
   const decode = (name, coroutines, targets) => ({
@@ -36,6 +40,7 @@ export function jobs({ node, cli, oclif, out }) {
     targets: { rssBytes: 600 * MIB, ...targets },
   });
   return [
+    ...writeJobs({ node, qcow, image, out, raw, script }),
     decode("a", 8, { ratio: 1.15 }),
     decode("b", 8, { ratio: 1.15 }),
     decode("c", 16, { ratio: 0.75 }),

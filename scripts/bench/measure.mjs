@@ -1,28 +1,37 @@
 // Owns measuring one job: a warm-up in which the answers are compared, then the timed pairs and their summary.
 import { closeSync, openSync } from "node:fs";
-import { readFile, rm } from "node:fs/promises";
+import { readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { fileSha256 } from "../corpus/fingerprint.mjs";
 import { interleaved, spread, timedRun } from "./timing.mjs";
+import { run } from "./tool.mjs";
 
 /** Runs a job; without a peer only our own times are there. Rejects when a command fails or answers differ. */
 export async function measure(job, { folder, scratch, rounds, hasPeer }) {
   const timed = (command) => () => timedRun(command, { cwd: folder, stdout: "ignore" });
-  const clean = () => (job.output === undefined ? undefined : rm(job.output, { force: true }));
-  await warmUp(job, { folder, scratch, hasPeer, clean });
+  const clean = async () => {
+    if (job.output !== undefined) await rm(job.output, { force: true });
+    for (const [file, ...args] of job.reset ?? []) await run(file, args, {}, folder);
+  };
+  for (const [file, ...args] of job.prepare ?? []) await run(file, args, {}, folder);
+  const sizeRatio = await warmUp(job, { folder, scratch, hasPeer, clean });
   const pairs = await interleaved(timed(job.ours), hasPeer ? timed(job.peer) : undefined, rounds, clean);
-  await clean();
-  return summary(job, pairs, hasPeer);
+  if (job.output !== undefined) await rm(job.output, { force: true });
+  return { ...summary(job, pairs, hasPeer), sizeRatio };
 }
 
 async function warmUp(job, { folder, scratch, hasPeer, clean }) {
   await clean();
   const ours = await answer(job, job.ours, { folder, scratch });
-  if (!hasPeer) return;
+  const ourSize = await sizeOf(job);
+  if (!hasPeer) return undefined;
   await clean();
   const theirs = await answer(job, job.peer, { folder, scratch });
   if (ours !== theirs) throw new Error(`the answers differ: ${ours} and ${theirs}`);
+  return ourSize / (await sizeOf(job));
 }
+
+const sizeOf = async (job) => (job.output === undefined ? Number.NaN : (await stat(job.output)).size);
 
 /** Runs a command once and says what it answered, as far as the job compares that. */
 async function answer(job, command, { folder, scratch }) {
@@ -30,6 +39,10 @@ async function answer(job, command, { folder, scratch }) {
   const stdout = job.compare === "stdout" ? openSync(path, "w") : "ignore";
   await timedRun(command, { cwd: folder, stdout });
   if (job.compare === "output") return fileSha256(job.output);
+  if (job.compare === "disk") {
+    await run("qemu-img", ["compare", "-q", "-f", "qcow2", "-F", "raw", job.output, job.disk], {}, folder);
+    await run("qemu-img", ["check", "-q", "-f", "qcow2", job.output], {}, folder);
+  }
   if (job.compare !== "stdout") return undefined;
   closeSync(stdout);
   return (await readFile(path, "utf8")).trim();
@@ -59,6 +72,8 @@ function summary(job, pairs, hasPeer) {
   return {
     name: job.name,
     targets: job.targets,
+    operations: job.operations,
+    bytes: job.bytes,
     rounds: pairs.length,
     ours: side(0),
     ...(hasPeer && { peer: side(1), ratio: ratio((run) => run.wallS), userRatio: ratio((run) => run.userS) }),

@@ -9,6 +9,7 @@ const TARGETS = {
     reached: (result) => result.ours.peakRssBytes,
     show: (value) => `${Math.ceil(value / MIB)} MiB`,
   },
+  sizeRatio: { reached: (result) => result.sizeRatio, show: (value) => `size x${value.toFixed(3)}` },
   wallMs: {
     reached: (result) => result.ours.wallS.median * 1000,
     show: (value) => `${Math.round(value)} ms`,
@@ -33,7 +34,7 @@ export function verdicts(result) {
   });
 }
 
-const COLUMNS = [12, 9, 9, 24, 17, 13, 44];
+const COLUMNS = [19, 9, 9, 24, 17, 13, 44];
 
 /** The heading line. */
 export const heading = line(["job", "qcow s", "peer s", "ratio (min-max)", "CPU s", "RSS MiB", "target"]);
@@ -49,8 +50,15 @@ export function row(result) {
     ratio ? `${ratio.median.toFixed(2)} (${ratio.min.toFixed(2)}-${ratio.max.toFixed(2)})` : "-",
     both(ours, peer, ({ userS, sysS }) => known(userS.median + sysS.median)),
     both(ours, peer, ({ peakRssBytes }) => `${Math.ceil(peakRssBytes / MIB)}`),
-    judged.join("; ") || "report only",
+    [...judged, ...speeds(result)].join("; ") || "report only",
   ]);
+}
+
+/** Operations and bytes in a second, ours and the peer's. */
+function speeds({ operations, bytes, ours, peer }) {
+  if (operations === undefined) return [];
+  const perSecond = (amount) => both(ours, peer, ({ wallS }) => `${Math.round(amount / wallS.median)}`);
+  return [`${perSecond(operations)} operations/s`, `${perSecond(bytes / 1e6)} MB/s`];
 }
 
 const both = (ours, peer, show) => (peer ? `${show(ours)} / ${show(peer)}` : show(ours));

@@ -19,8 +19,12 @@ export function hasTool(name) {
   });
 }
 
-/** Runs a program to its end; rejects with its stderr when it fails. */
-export async function run(file, args, env = {}) {
+/** Runs a program to its end, in the folder `cwd`; rejects with its stderr when it fails. */
+export async function run(file, args, env = {}, cwd = undefined) {
   const path = `${process.env.PATH}${delimiter}/usr/sbin${delimiter}/sbin`;
-  return execute(file, args, { env: { ...process.env, PATH: path, ...env } });
+  return execute(file, args, {
+    cwd,
+    env: { ...process.env, PATH: path, ...env },
+    maxBuffer: 64 * 1024 * 1024,
+  });
 }
