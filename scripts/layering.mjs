@@ -15,7 +15,7 @@ const layers = {
   block: { workspace: [], outside: [], browser: true, testing: ["vitest"] },
   engine: { workspace: ["format", "block"], outside: [], browser: true },
   "backend-memory": { workspace: ["block"], outside: [], browser: true },
-  "backend-node": { workspace: ["block"], outside: ["@bokuweb/zstd-wasm"] },
+  "backend-node": { workspace: ["block"], outside: ["@bokuweb/zstd-wasm", "koffi"] },
   "cli-kit": {
     workspace: ["engine", "format", "block", "backend-node", "backend-memory"],
     outside: ["@oclif/core", "cli-progress"],
@@ -58,9 +58,9 @@ function packageFolders(root) {
 function manifestFindings(root, folder, nameToFolder) {
   const layer = layers[folder];
   if (layer === undefined) return [`packages/${folder} is in no layer: add it to scripts/layering.mjs`];
-  const { dependencies = {}, peerDependencies = {} } = manifestOf(root, folder);
+  const { dependencies, optionalDependencies, peerDependencies } = manifestOf(root, folder);
   const outside = new RegExp(`^(${anyOf([...layer.outside, ...(layer.testing ?? [])]) || "(?!)"})`);
-  return Object.keys({ ...dependencies, ...peerDependencies })
+  return Object.keys({ ...dependencies, ...optionalDependencies, ...peerDependencies })
     .filter((name) => {
       const target = nameToFolder.get(name);
       return target === undefined ? !outside.test(name) : !layer.workspace.includes(target);

@@ -22,6 +22,8 @@ const KNOWN: Readonly<Record<string, readonly [BackendErrorCode, string]>> = {
   EIO: ["BACKEND_IO", "input/output error"],
   EMFILE: ["BACKEND_IO", "too many open files"],
   ENFILE: ["BACKEND_IO", "too many open files in the system"],
+  EOPNOTSUPP: ["BACKEND_UNSUPPORTED", "the file system or device cannot do that"],
+  ENOSYS: ["BACKEND_UNSUPPORTED", "the system cannot do that"],
   // What node:fs says of a path with a zero byte in it, which no file can have.
   ERR_INVALID_ARG_VALUE: ["BACKEND_NOT_FOUND", "not a valid path"],
 };

@@ -5,23 +5,38 @@ import {
   BackendError,
   type BlockBackend,
   checkRange,
+  type DataRange,
   type IoOptions,
   type ReadableBlockBackend,
 } from "@qcow/block";
 import { deviceSize } from "./device-size.js";
 import type { FileStats, FileSystem, HostError } from "./file-system.js";
 import { hostError } from "./host-error.js";
+import type { LockState } from "./image-lock.js";
+import type { Libc } from "./libc.js";
 import { type Descriptor, readFully, writeFully } from "./positional-io.js";
+import { findData, punchDevice, punchFile, reserve } from "./sparse-file.js";
 
 /** An open descriptor, and what was found out about it. */
 export interface OpenedFile extends Descriptor {
   readonly identity: string;
   readonly isDevice: boolean;
+  readonly lock: LockState;
+  /** The calls that node:fs lacks, where they were asked for and the host has them. */
+  readonly libc: Libc | undefined;
 }
 
-export class NodeFileReader implements ReadableBlockBackend {
+/** What an open file can tell beyond the contracts. */
+export interface HostFile {
+  /** Whether the lock that was asked for is held, or is not to be had on this host. */
+  readonly lock: LockState;
+}
+
+export class NodeFileReader implements ReadableBlockBackend, HostFile {
+  declare readonly nextData?: (offset: number, options?: IoOptions) => Promise<DataRange | undefined>;
   readonly label: string;
   readonly identity: string;
+  readonly lock: LockState;
   protected readonly file: OpenedFile;
   #inFlight = 0;
   #onIdle: (() => void) | undefined;
@@ -31,6 +46,12 @@ export class NodeFileReader implements ReadableBlockBackend {
     this.file = file;
     this.label = file.label;
     this.identity = file.identity;
+    this.lock = file.lock;
+    const { libc } = file;
+    // No device tells what in it is zero.
+    if (libc === undefined || file.isDevice) return;
+    this.nextData = (offset, options) =>
+      this.run(offset, 0, options, async () => findData(libc, file, offset));
   }
 
   size(options?: IoOptions): Promise<number> {
@@ -82,7 +103,21 @@ export class NodeFileReader implements ReadableBlockBackend {
 }
 
 export class NodeFileBackend extends NodeFileReader implements BlockBackend {
+  declare readonly discard?: (offset: number, length: number, options?: IoOptions) => Promise<void>;
+  declare readonly allocate?: (offset: number, length: number, options?: IoOptions) => Promise<void>;
   #failedFlush: BackendError | undefined;
+
+  constructor(file: OpenedFile) {
+    super(file);
+    const { libc } = file;
+    if (libc === undefined) return;
+    const punch = file.isDevice ? punchDevice : punchFile;
+    this.discard = (offset, length, options) =>
+      this.run(offset, length, options, () => punch(libc, file, offset, length));
+    if (file.isDevice) return;
+    this.allocate = (offset, length, options) =>
+      this.run(offset, length, options, () => reserve(libc, file, offset, length));
+  }
 
   /** Whether it is a block device, whose length is fixed. */
   get isDevice(): boolean {

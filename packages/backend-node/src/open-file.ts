@@ -6,17 +6,31 @@ import { type BlockBackend, type IoOptions, isBackendError, type ReadableBlockBa
 import { checkKind, identityOf } from "./file-kind.js";
 import type { FileStats, FileSystem, HostError } from "./file-system.js";
 import { hostError } from "./host-error.js";
-import { NodeFileBackend, NodeFileReader, type OpenedFile } from "./node-file-backend.js";
+import { type LockKind, takeLock } from "./image-lock.js";
+import { type Libc, loadLibc } from "./libc.js";
+import { type HostFile, NodeFileBackend, NodeFileReader, type OpenedFile } from "./node-file-backend.js";
 
 /** Readable and writable for all, less the process's umask: what files get by default. */
 const NEW_FILE_MODE = 0o666;
 
-export interface OpenReadableOptions extends IoOptions {
-  /** What stands in for node:fs. */
+export interface OpenFileOptions extends IoOptions {
+  /** What stands in for node:fs; nothing then has a lock, or knows of holes. */
   readonly fs?: FileSystem | undefined;
+  /**
+   * Finds and makes holes, and reserves space, where the host can: `nextData`, `discard` and `allocate` are there.
+   * Loads koffi for that, as `lock` does; either of the two brings all of it.
+   */
+  readonly sparse?: boolean | undefined;
 }
 
-export interface OpenWritableOptions extends OpenReadableOptions {
+export interface OpenReadableOptions extends OpenFileOptions {
+  /** Lets others read and write, but respects those who let nobody read. */
+  readonly lock?: "shared" | undefined;
+}
+
+export interface OpenWritableOptions extends OpenFileOptions {
+  /** Keeps other writers out, QEMU's included. */
+  readonly lock?: "exclusive" | undefined;
   /** Makes the file when there is none. */
   readonly create?: boolean | undefined;
   /** Empties the file. Does nothing to a block device. */
@@ -28,30 +42,33 @@ export interface OpenWritableOptions extends OpenReadableOptions {
 /**
  * Opens a file or block device for reading; nothing about it is changed. `path` becomes the label. Rejects with
  * `BACKEND_NOT_FOUND`, `BACKEND_PERMISSION`, `BACKEND_UNSUITABLE` (a directory, fifo, socket or character
- * device) or `BACKEND_IO`.
+ * device), `BACKEND_LOCKED` (only with `lock`, and at once) or `BACKEND_IO`.
  */
 export async function openReadable(
   path: string,
   options: OpenReadableOptions = {},
-): Promise<ReadableBlockBackend> {
+): Promise<ReadableBlockBackend & HostFile> {
   const fs = options.fs ?? nodeFs;
   options.signal?.throwIfAborted();
   checkKind(await stat(fs, path), path);
-  return new NodeFileReader(await openChecked(fs, path, fs.constants.O_RDONLY));
+  return new NodeFileReader(await openChecked(fs, path, fs.constants.O_RDONLY, options));
 }
 
 /**
  * Opens a file or block device for reading and writing. Rejects as `openReadable` does, and with
- * `BACKEND_EXISTS`. Takes no lock.
+ * `BACKEND_EXISTS`. A file that somebody else holds is not truncated.
  */
-export async function openWritable(path: string, options: OpenWritableOptions = {}): Promise<BlockBackend> {
+export async function openWritable(
+  path: string,
+  options: OpenWritableOptions = {},
+): Promise<BlockBackend & HostFile> {
   const fs = options.fs ?? nodeFs;
   options.signal?.throwIfAborted();
   await checkBeforeWriting(fs, path, options);
   const { O_RDWR, O_CREAT, O_EXCL } = fs.constants;
   const create = options.create || options.exclusive ? O_CREAT : 0;
   const backend = new NodeFileBackend(
-    await openChecked(fs, path, O_RDWR | create | (options.exclusive ? O_EXCL : 0)),
+    await openChecked(fs, path, O_RDWR | create | (options.exclusive ? O_EXCL : 0), options),
   );
   // Only now, not with O_TRUNC: what was opened is known to be a file.
   if (options.truncate) await truncate(backend);
@@ -78,17 +95,31 @@ async function truncate(backend: NodeFileBackend): Promise<void> {
   }
 }
 
-async function openChecked(fs: FileSystem, path: string, flags: number): Promise<OpenedFile> {
+async function openChecked(
+  fs: FileSystem,
+  path: string,
+  flags: number,
+  options: OpenFileOptions & { readonly lock?: LockKind | undefined },
+): Promise<OpenedFile> {
+  const libc = await libcFor(options);
   // O_NONBLOCK changes nothing for files; a fifo that was swapped in is then refused instead of waited for.
   const fd = await open(fs, path, flags | (fs.constants.O_NONBLOCK ?? 0));
   try {
     const stats = await fstat(fs, fd, path);
     checkKind(stats, path);
-    return { fs, fd, label: path, identity: identityOf(stats), isDevice: stats.isBlockDevice() };
+    const file = { fs, fd, label: path };
+    const lock = options.lock === undefined ? "none" : await takeLock(libc, file, options.lock);
+    return { ...file, identity: identityOf(stats), isDevice: stats.isBlockDevice(), lock, libc };
   } catch (error) {
     await new Promise<void>((resolve) => fs.close(fd, () => resolve()));
     throw error;
   }
+}
+
+/** The host's own calls, when an option needs them: loading takes longer than many a command. */
+async function libcFor(options: OpenReadableOptions | OpenWritableOptions): Promise<Libc | undefined> {
+  const isNeeded = options.fs === undefined && (options.sparse === true || options.lock !== undefined);
+  return isNeeded ? await loadLibc() : undefined;
 }
 
 function stat(fs: FileSystem, path: string): Promise<FileStats> {

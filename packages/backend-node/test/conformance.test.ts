@@ -39,9 +39,11 @@ const memoryPath = () => {
   return `/file-${memoryFiles}`;
 };
 
+const noFs: FileSystem | undefined = undefined;
 const hosts = [
   { name: "a file", fs: realFs, newPath: pathTo, farOffsets: true },
   { name: "a file whose host transfers little at a time", fs: stingyFs, newPath: pathTo, farOffsets: true },
+  { name: "a file with holes", fs: noFs, newPath: pathTo, farOffsets: true },
   { name: "a file of memfs", fs: memory, newPath: memoryPath, farOffsets: false },
 ];
 
@@ -49,8 +51,8 @@ for (const { name, fs, newPath, farOffsets } of hosts) {
   runBlockBackendSuite({
     ...runner,
     name,
-    open: () => openWritable(newPath(), { fs, create: true }),
-    supports: { farOffsets, reopen: (backend) => openWritable(backend.label, { fs }) },
+    open: () => openWritable(newPath(), { fs, sparse: true, create: true }),
+    supports: { farOffsets, reopen: (backend) => openWritable(backend.label, { fs, sparse: true }) },
   });
 
   const written = async (contents: Uint8Array) => {
@@ -62,12 +64,12 @@ for (const { name, fs, newPath, farOffsets } of hosts) {
   runReadableBackendSuite({
     ...runner,
     name: `${name}, opened for reading`,
-    open: async (contents) => openReadable(await written(contents), { fs }),
+    open: async (contents) => openReadable(await written(contents), { fs, sparse: true }),
   });
   runReadableBackendSuite({
     ...runner,
     name: `${name}, opened for reading, padded`,
-    open: async (contents) => withPadding(await openReadable(await written(contents), { fs })),
+    open: async (contents) => withPadding(await openReadable(await written(contents), { fs, sparse: true })),
     supports: { padding: true },
   });
 }

@@ -49,13 +49,14 @@ export interface BlockBackend extends ReadableBlockBackend {
   flush(options?: IoOptions): Promise<void>;
   /**
    * Gives the range back to the host, after which it reads as zero; what lies past the end is ignored, and the
-   * length stays. Present only where the host can.
+   * length stays. Present only where the host can; rejects with `BACKEND_UNSUPPORTED` where only the attempt shows that
+   * it cannot.
    */
   discard?(offset: number, length: number, options?: IoOptions): Promise<void>;
   /**
    * Reserves space of the host for the range, so that a later write there does not fail for want of it. What the
    * range holds stays, and the backend grows (with zeros) to where the range ends, if it ends past the length.
-   * Durable only after `flush`. Present only where the host can.
+   * Durable only after `flush`. Present, and rejecting, as `discard` is.
    */
   allocate?(offset: number, length: number, options?: IoOptions): Promise<void>;
 }

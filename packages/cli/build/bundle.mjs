@@ -7,13 +7,13 @@ import { build } from "esbuild";
 import { lazyRequires } from "./lazy-requires.mjs";
 import { writeNotices } from "./notices.mjs";
 
-// Found from the package that depends on it: strict package managers hide it from this one. It cannot be
-// bundled, because it reads a .wasm file from beside itself.
-const wasmZstd = {
-  name: "wasm-zstd",
+// Found from the package that depends on them: strict package managers hide them from this one. They cannot be
+// bundled, because they read a .wasm file and native code from beside themselves.
+const besideBackend = {
+  name: "beside-backend",
   setup({ onResolve, onLoad }) {
-    onResolve({ filter: /^@bokuweb\/zstd-wasm$/ }, ({ path }) => ({ path, namespace: "wasm-zstd" }));
-    onLoad({ filter: /.*/, namespace: "wasm-zstd" }, ({ path }) => ({
+    onResolve({ filter: /^(@bokuweb\/zstd-wasm|koffi)$/ }, ({ path }) => ({ path, namespace: "beside" }));
+    onLoad({ filter: /.*/, namespace: "beside" }, ({ path }) => ({
       contents: `const { createRequire } = require("node:module");
         const from = (file, name) => createRequire(file).resolve(name);
         const backend = from(from(__filename, "@qcow/cli-kit"), "@qcow/backend-node");
@@ -39,7 +39,7 @@ export async function makeBundle(root) {
     supported: { "dynamic-import": false },
     // oclif's own ways to load TypeScript sources and globs: never reached from a command.
     external: ["typescript", "tsx", "ts-node"],
-    plugins: [lazyRequires(/@oclif[\\/]core[\\/]lib[\\/].*\.js$/), wasmZstd],
+    plugins: [lazyRequires(/@oclif[\\/]core[\\/]lib[\\/].*\.js$/), besideBackend],
     logLevel: "warning",
   });
   const [bundle] = outputFiles;

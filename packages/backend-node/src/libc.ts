@@ -1,0 +1,102 @@
+// The system calls that node:fs lacks, through koffi, which is an optional dependency: where it is missing, or
+// the platform is another, there are none. Owns the binding; what the calls are used for is others' business.
+
+import type { HostError } from "./file-system.js";
+
+/** Linux's calls on an open descriptor. All reject or throw with a `HostError` whose `code` is the errno's name. */
+export interface Libc {
+  /** fcntl(F_OFD_SETLK) with F_RDLCK on one byte: never waits. The lock goes with the descriptor. */
+  lockByte(fd: number, byte: number): Promise<void>;
+  /** fcntl(F_OFD_GETLK) for F_WRLCK: whether any other open file holds a lock on that byte. */
+  isByteLocked(fd: number, byte: number): Promise<boolean>;
+  /** fallocate(2). */
+  fallocate(fd: number, mode: number, offset: number, length: number): Promise<void>;
+  /** lseek(2), at once: it costs a tenth of a turn through the thread pool, and asks only what the host knows. */
+  seek(fd: number, offset: number, whence: number): number;
+}
+
+/** Those for which the declarations below are right; there are others, but nobody has looked. */
+const ARCHITECTURES = ["x64", "arm64"];
+
+// Numbers of Linux, the same on both architectures and both C libraries.
+const F_OFD_GETLK = 36;
+const F_OFD_SETLK = 37;
+const F_RDLCK = 0;
+const F_WRLCK = 1;
+const F_UNLCK = 2;
+
+interface Flock {
+  l_type: number;
+  readonly l_whence: number;
+  readonly l_start: number;
+  readonly l_len: number;
+  readonly l_pid: number;
+}
+
+type Callback<T> = (error: Error | null, result: T) => void;
+
+let loading: Promise<Libc | undefined> | undefined;
+
+/** The calls of this host, loaded once; undefined where there are none. */
+export function loadLibc(): Promise<Libc | undefined> {
+  loading ??= bind().catch(() => undefined);
+  return loading;
+}
+
+async function bind(): Promise<Libc | undefined> {
+  if (process.platform !== "linux" || !ARCHITECTURES.includes(process.arch)) return undefined;
+  const { default: koffi } = await import("koffi");
+  // Node.js itself is linked to the C library, whichever that is.
+  const libc = koffi.load(null);
+  const flock = koffi.struct({
+    l_type: "int16",
+    l_whence: "int16",
+    l_start: "int64",
+    l_len: "int64",
+    l_pid: "int32",
+  });
+  const fcntl = libc.func("fcntl", "int", ["int", "int", koffi.inout(koffi.pointer(flock))]);
+  const fallocate = libc.func("fallocate", "int", ["int", "int", "int64", "int64"]);
+  const lseek = libc.func("lseek", "int64", ["int", "int64", "int"]);
+
+  const names = new Map(Object.entries(koffi.os.errno).map(([name, number]) => [number, name]));
+  // Whoever calls this has just got the result: koffi keeps each call's errno until its callback has run.
+  const failure = (call: string): HostError => {
+    const number = koffi.errno();
+    const code = names.get(number) ?? `errno ${number}`;
+    return Object.assign(new Error(`${code}: ${call}`), { code });
+  };
+  const pooled = (name: string, call: (callback: Callback<number>) => void): Promise<void> =>
+    new Promise((resolve, reject) => {
+      call((error, result) => {
+        if (error !== null) reject(error);
+        else if (result === -1) reject(failure(name));
+        else resolve();
+      });
+    });
+  const withFlock = async (fd: number, command: number, lock: Flock): Promise<Flock> => {
+    await pooled("fcntl", (callback) => fcntl.async(fd, command, lock, callback));
+    return lock;
+  };
+  return {
+    async lockByte(fd, byte) {
+      await withFlock(fd, F_OFD_SETLK, oneByte(F_RDLCK, byte));
+    },
+    async isByteLocked(fd, byte) {
+      const found = await withFlock(fd, F_OFD_GETLK, oneByte(F_WRLCK, byte));
+      return found.l_type !== F_UNLCK;
+    },
+    fallocate: (fd, mode, offset, length) =>
+      pooled("fallocate", (callback) => fallocate.async(fd, mode, offset, length, callback)),
+    seek(fd, offset, whence) {
+      const position = Number(lseek(fd, offset, whence));
+      if (position === -1) throw failure("lseek");
+      return position;
+    },
+  };
+}
+
+/** The part of a `struct flock` that is asked for; SEEK_SET is 0, and these locks want no process. */
+function oneByte(type: number, byte: number): Flock {
+  return { l_type: type, l_whence: 0, l_start: byte, l_len: 1, l_pid: 0 };
+}
