@@ -16,8 +16,8 @@ import { repairImage } from "./repair/repair-image.js";
 import { growDisk, type ResizeContext, requireResizable, shrinkDisk } from "./resize/resize-disk.js";
 import { closeDisk } from "./write/close-disk.js";
 import { type ActiveDisk, openDisk } from "./write/open-disk.js";
+import { Operations } from "./write/operations.js";
 import { RangeLocks } from "./write/range-locks.js";
-import { relieve } from "./write/relieve.js";
 import { SlowIoWatch } from "./write/slow-io-watch.js";
 import { writeCompressedGuest } from "./write/write-compressed.js";
 import type { WriteContext } from "./write/write-context.js";
@@ -48,6 +48,7 @@ export class Qcow2Image implements AsyncDisposable {
   readonly #disk: ActiveDisk;
   readonly #context: WriteContext;
   readonly #watch: SlowIoWatch;
+  readonly #operations = new Operations();
   readonly #observer: OpenImageOptions["observer"];
   /** What callers may reach: differs from the disk's own size while that is being changed. */
   #size: number;
@@ -131,7 +132,7 @@ export class Qcow2Image implements AsyncDisposable {
   /** Fills `target` with the disk's bytes from `offset` on. */
   async read(offset: number, target: Uint8Array, options: IoOptions = {}): Promise<void> {
     this.#requireRange(offset, target.byteLength);
-    await this.#watch.run("read", offset, target.byteLength, async () => {
+    await this.#run("read", offset, target.byteLength, async () => {
       const unlock = await lockClusters(this.#context, offset, offset + target.byteLength, false, options);
       try {
         await this.#reader.read(offset, target, options);
@@ -190,7 +191,7 @@ export class Qcow2Image implements AsyncDisposable {
   async flush(options: IoOptions = {}): Promise<void> {
     this.#requireOpen();
     options.signal?.throwIfAborted();
-    await this.#watch.run("flush", 0, 0, () => this.#disk.committer.commit());
+    await this.#run("flush", 0, 0, () => this.#disk.committer.commit());
   }
 
   /**
@@ -258,11 +259,14 @@ export class Qcow2Image implements AsyncDisposable {
     options.signal?.throwIfAborted();
     this.#disk.committer.requireSound();
     if (length === 0) return;
-    await this.#watch.run(operation, offset, length, async () => {
+    await this.#run(operation, offset, length, async () => {
       await this.#prepare();
       await job();
-      await relieve(this.#disk);
     });
+  }
+
+  #run<T>(operation: string, offset: number, length: number, job: () => Promise<T>): Promise<T> {
+    return this.#operations.run(() => this.#watch.run(operation, offset, length, job));
   }
 
   #prepare(): Promise<void> {
@@ -282,7 +286,7 @@ export class Qcow2Image implements AsyncDisposable {
 
   async #close(): Promise<void> {
     await this.#resizing;
-    await this.#context.locks.lock(0, Number.MAX_SAFE_INTEGER, true);
+    await this.#operations.idle();
     this.#watch.close();
     try {
       await closeDisk(this.#backend, this.#disk);

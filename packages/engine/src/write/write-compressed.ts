@@ -10,6 +10,7 @@ import type { DirtyPiece } from "../tables/dirty-table.js";
 import type { L2Table } from "../tables/l2-store.js";
 import { dropEntry } from "./drop-entry.js";
 import { writeData } from "./execute-write.js";
+import { relieve } from "./relieve.js";
 import type { WriteContext } from "./write-context.js";
 import { lockClusters, writeGuest } from "./write-guest.js";
 
@@ -51,6 +52,7 @@ export async function writeCompressedGuest(
     const stop = Math.min(offset + source.byteLength, guest + part.length * clusterSize);
     if (plain) await writeGuest(context, guest, source.subarray(guest - offset, stop - offset), options);
     else await storePart(context, index, part, options);
+    await relieve(context);
     start = end;
   }
 }

@@ -7,6 +7,7 @@ import type { L2Span } from "../mapping/map-l2-table.js";
 import { executeWrite } from "./execute-write.js";
 import type { GuestBytes } from "./place-run.js";
 import { planWrite, type WritePlan } from "./plan-write.js";
+import { relieve } from "./relieve.js";
 import type { WriteContext } from "./write-context.js";
 
 /** Writes `source` at guest offset `offset`; it may go past the end of the disk within the last cluster. */
@@ -25,6 +26,7 @@ export async function writeGuest(
     const given = { start, bytes: source.subarray(start - offset, stop - offset) };
     if (!(await overwritePart(context, index, given, options)))
       await writePart(context, index, given, options);
+    await relieve(context);
     start = stop;
   }
 }

@@ -8,6 +8,7 @@ import type { L2Table } from "../tables/l2-store.js";
 import { dropEntry } from "./drop-entry.js";
 import { subclusterBits } from "./plan-write.js";
 import { planZero, ZeroAction } from "./plan-zero.js";
+import { relieve } from "./relieve.js";
 import { isEmptyBelow, type WriteContext } from "./write-context.js";
 import { lockClusters, writeGuest } from "./write-guest.js";
 
@@ -42,6 +43,7 @@ export async function zeroGuest(
     for (const range of await zeroPart(context, index, { start: at, end: stop }, unmap, options)) {
       await writeZeros(context, range, options);
     }
+    await relieve(context);
     at = stop;
   }
   if (to < end) await writeZeros(context, { start: to, end }, options);
