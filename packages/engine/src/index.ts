@@ -3,6 +3,7 @@
 export { type CheckOptions, checkImage } from "./check/check-image.js";
 export type * from "./check/check-report.js";
 export { type DecodeOptions, decodeToRaw } from "./decode/decode-to-raw.js";
+export { type DiscardedZeroes, discardZeroes } from "./discard/discard-zeroes.js";
 export { type EncodeOptions, encodeRaw } from "./encode/encode-raw.js";
 export * from "./engine-error.js";
 export { type Extent, type ExtentBatch, ExtentFlag } from "./extent.js";

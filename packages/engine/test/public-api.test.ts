@@ -14,6 +14,7 @@ test("exports exactly this", () => {
       "Qcow2Reader",
       "checkImage",
       "decodeToRaw",
+      "discardZeroes",
     "encodeRaw",
       "isEngineError",
       "readChain",
