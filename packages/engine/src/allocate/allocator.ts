@@ -2,9 +2,8 @@
 // out has its refcount raised in memory at once, so nobody else gets it; its user links it, or releases it. Owns the
 // search and the growth of the refcount structures; when refcounts reach the file is the committer's business.
 
-import { nextZeroRefcount, refcountAt, setRefcountAt } from "@qcow/format";
+import { nextZeroRefcount, refcountAt } from "@qcow/format";
 import { EngineError } from "../engine-error.js";
-import type { DirtyTable } from "../tables/dirty-table.js";
 import { ClusterRuns } from "./cluster-runs.js";
 import type { MetadataPlaces } from "./metadata-places.js";
 import { Mutex } from "./mutex.js";
@@ -69,7 +68,7 @@ export class Allocator {
     const virginFrom = this.#virginFrom;
     try {
       while (this.#take(count - runs.clusters, runs) > 0)
-        await this.#provideBlock(this.#blockOf(this.#searchFrom));
+        await this.#provideBlock(this.#store.blockIndexOf(this.#searchFrom));
     } catch (error) {
       await this.release(runs);
       throw error;
@@ -84,7 +83,7 @@ export class Allocator {
       for (;;) {
         const plan = this.#planRow(first, count);
         if (plan.endBlock > this.#store.entries) {
-          this.#growTable(Math.max(this.#store.entries, this.#blockOf(first)), plan.endBlock);
+          this.#growTable(Math.max(this.#store.entries, this.#store.blockIndexOf(first)), plan.endBlock);
           first = this.#virginFrom;
           continue;
         }
@@ -97,20 +96,18 @@ export class Allocator {
 
   /** Reserves cluster `index` if that is free and its refcount is in memory. */
   tryReserve(index: number): boolean {
-    const block = this.#peekOf(index);
-    if (block === undefined || this.#refcount(block, index) !== 0 || this.#options.places.has(index))
+    if (!this.#store.has(index) || this.#store.get(index) !== 0 || this.#options.places.has(index))
       return false;
-    this.#claim(block, index, 1);
+    this.#claim(index, 1);
     return true;
   }
 
   /** Adds a reference to cluster `index`, which is in use, if its refcount is in memory and not at its largest. */
   tryAddReference(index: number): boolean {
-    const block = this.#peekOf(index);
-    if (block === undefined) return false;
-    const refcount = this.#refcount(block, index);
+    if (!this.#store.has(index)) return false;
+    const refcount = this.#store.get(index);
     if (refcount === 0 || refcount >= this.#store.max) return false;
-    this.#setRefcount(block, index, refcount + 1);
+    this.#store.set(index, refcount + 1);
     return true;
   }
 
@@ -130,12 +127,12 @@ export class Allocator {
   ): Promise<void> {
     const { refcountBlockEntries } = this.#store.geometry;
     for (let at = first; at < first + count; ) {
-      const index = this.#blockOf(at);
+      const index = this.#store.blockIndexOf(at);
       const end = Math.min(first + count, (index + 1) * refcountBlockEntries);
       await this.#requireBlock(index);
       for (let next = at; at < end; at = next) {
         next = this.#endOfSame(at, end);
-        if (this.#refcountOf(at) === 1) await onFree(at, next - at);
+        if (this.#store.get(at) === 1) await onFree(at, next - at);
         await this.#requireBlock(index);
         this.#decrement(at, next);
       }
@@ -154,7 +151,7 @@ export class Allocator {
       await this.#requireBlock(index);
       const start = index * refcountBlockEntries;
       for (let at = Math.min(below, start + refcountBlockEntries) - 1; at >= start; at--) {
-        if (this.#refcountOf(at) !== 0) return at;
+        if (this.#store.get(at) !== 0) return at;
       }
     }
     return -1;
@@ -165,8 +162,8 @@ export class Allocator {
     const { refcountBits, refcountBlockEntries } = this.#store.geometry;
     let missing = wanted;
     while (missing > 0) {
-      const base = this.#blockOf(this.#searchFrom) * refcountBlockEntries;
-      const block = this.#store.peek(this.#blockOf(this.#searchFrom));
+      const base = this.#store.blockIndexOf(this.#searchFrom) * refcountBlockEntries;
+      const block = this.#store.peek(this.#store.blockIndexOf(this.#searchFrom));
       if (block === undefined) return missing;
       const within = nextZeroRefcount(
         block.view,
@@ -179,7 +176,7 @@ export class Allocator {
       while (end < endMax && refcountAt(block.view, end, refcountBits) === 0) end++;
       this.#searchFrom = base + end;
       if (end === within) continue;
-      this.#claim(block, base + within, end - within);
+      this.#claim(base + within, end - within);
       runs.add(base + within, end - within);
       missing -= end - within;
     }
@@ -187,22 +184,21 @@ export class Allocator {
   }
 
   // The refcounts become 1. Asserts first: a cluster that holds metadata must never be given out.
-  #claim(block: DirtyTable, first: number, count: number): void {
+  #claim(first: number, count: number): void {
     for (let index = first; index < first + count; index++) {
       if (this.#options.places.has(index)) throw this.#corrupt(index);
     }
     if ((first + count) * this.clusterSize > HOST_BYTES_MAX) throw this.#tooLarge();
-    for (let index = first; index < first + count; index++) this.#setRefcount(block, index, 1);
+    for (let index = first; index < first + count; index++) this.#store.set(index, 1);
     this.#virginFrom = Math.max(this.#virginFrom, first + count);
   }
 
   #decrement(from: number, to: number): void {
     for (let index = from; index < to; index++) {
-      const block = this.#peekOf(index) as DirtyTable;
-      const refcount = this.#refcount(block, index);
+      const refcount = this.#store.get(index);
       // One that is 0 was wrong before, and one at the largest number says nothing: both leak rather than lie.
       if (refcount === 0 || refcount > this.#store.max) continue;
-      this.#setRefcount(block, index, refcount - 1);
+      this.#store.set(index, refcount - 1);
       if (refcount > 1) continue;
       this.#options.places.remove(index);
       if (index >= this.#options.firstCluster) this.#searchFrom = Math.min(this.#searchFrom, index);
@@ -211,9 +207,9 @@ export class Allocator {
 
   // The end of the clusters from `at` on that all have a refcount of 1, or all another.
   #endOfSame(at: number, end: number): number {
-    const sole = this.#refcountOf(at) === 1;
+    const sole = this.#store.get(at) === 1;
     let next = at + 1;
-    while (next < end && (this.#refcountOf(next) === 1) === sole) next++;
+    while (next < end && (this.#store.get(next) === 1) === sole) next++;
     return next;
   }
 
@@ -221,30 +217,6 @@ export class Allocator {
     const { discarded, replaced } = this.#options.pending.take();
     await this.release(discarded);
     await this.release(replaced);
-  }
-
-  #blockOf(cluster: number): number {
-    return Math.floor(cluster / this.#store.geometry.refcountBlockEntries);
-  }
-
-  #peekOf(cluster: number): DirtyTable | undefined {
-    return this.#store.peek(this.#blockOf(cluster));
-  }
-
-  #refcountOf(cluster: number): number {
-    return this.#refcount(this.#peekOf(cluster) as DirtyTable, cluster);
-  }
-
-  #refcount(block: DirtyTable, cluster: number): number {
-    const { refcountBits, refcountBlockEntries } = this.#store.geometry;
-    return refcountAt(block.view, cluster % refcountBlockEntries, refcountBits);
-  }
-
-  #setRefcount(block: DirtyTable, cluster: number, value: number): void {
-    const { refcountBits, refcountBlockEntries } = this.#store.geometry;
-    const index = cluster % refcountBlockEntries;
-    setRefcountAt(block.view, index, refcountBits, value);
-    block.markDirty(Math.floor((index * refcountBits) / 8), Math.max(1, refcountBits / 8));
   }
 
   // For a cluster that is in use: its block must be there.
@@ -269,7 +241,8 @@ export class Allocator {
   #addBlock(index: number): void {
     const cluster = index * this.#store.geometry.refcountBlockEntries;
     if (this.#options.places.has(cluster)) throw this.#corrupt(cluster);
-    this.#claim(this.#store.addBlock(index, cluster * this.clusterSize), cluster, 1);
+    this.#store.addBlock(index, cluster * this.clusterSize);
+    this.#claim(cluster, 1);
     this.#addPlace(cluster, 1);
   }
 
@@ -285,7 +258,7 @@ export class Allocator {
     this.#store.moveTable({ offset: (first + blocks) * this.clusterSize, clusters: tableClusters });
     for (let at = 0; at < blocks; at++) this.#store.addBlock(index + at, (first + at) * this.clusterSize);
     for (let at = first; at < first + blocks + tableClusters; at++) {
-      this.#claim(this.#peekOf(at) as DirtyTable, at, 1);
+      this.#claim(at, 1);
     }
     this.#addPlace(first, blocks + tableClusters);
     const oldFirst = old.offset / this.clusterSize;
@@ -297,9 +270,9 @@ export class Allocator {
     let missing: number[] = [];
     for (;;) {
       const end = first + count + missing.length;
-      const endBlock = this.#blockOf(end - 1) + 1;
+      const endBlock = this.#store.blockIndexOf(end - 1) + 1;
       const found: number[] = [];
-      for (let index = this.#blockOf(first); index < endBlock; index++) {
+      for (let index = this.#store.blockIndexOf(first); index < endBlock; index++) {
         if (this.#store.blockOffset(index) === 0) found.push(index);
       }
       if (found.length === missing.length) return { end, endBlock, missing };
@@ -309,13 +282,13 @@ export class Allocator {
 
   async #lastUsedIn(first: number, end: number): Promise<number> {
     let used = -1;
-    for (let index = this.#blockOf(first); index <= this.#blockOf(end - 1); index++) {
+    for (let index = this.#store.blockIndexOf(first); index <= this.#store.blockIndexOf(end - 1); index++) {
       if (this.#store.blockOffset(index) === 0) continue;
       await this.#requireBlock(index);
       const perBlock = this.#store.geometry.refcountBlockEntries;
       const stop = Math.min(end, (index + 1) * perBlock);
       for (let at = Math.max(first, index * perBlock); at < stop; at++)
-        if (this.#refcountOf(at) !== 0) used = at;
+        if (this.#store.get(at) !== 0) used = at;
     }
     return used;
   }
@@ -326,9 +299,12 @@ export class Allocator {
     });
     const end = first + count + missing.length;
     for (let at = first; at < end; ) {
-      const stop = Math.min(end, (this.#blockOf(at) + 1) * this.#store.geometry.refcountBlockEntries);
-      await this.#requireBlock(this.#blockOf(at));
-      this.#claim(this.#peekOf(at) as DirtyTable, at, stop - at);
+      const stop = Math.min(
+        end,
+        (this.#store.blockIndexOf(at) + 1) * this.#store.geometry.refcountBlockEntries,
+      );
+      await this.#requireBlock(this.#store.blockIndexOf(at));
+      this.#claim(at, stop - at);
       at = stop;
     }
     this.#addPlace(first + count, missing.length);

@@ -8,9 +8,11 @@ import {
   type Geometry,
   type Header,
   REFCOUNT_TABLE_BYTES_MAX,
+  refcountAt,
   refcountMax,
   refcountTableEntryHasReservedBits,
   refcountTableEntryOffset,
+  setRefcountAt,
 } from "@qcow/format";
 import { EngineError } from "../engine-error.js";
 import { DirtyTable } from "../tables/dirty-table.js";
@@ -85,6 +87,37 @@ export class RefcountStore {
   /** Block `index` if it is in memory. */
   peek(index: number): DirtyTable | undefined {
     return this.#blocks.get(index);
+  }
+
+  /** Index of the block that counts host cluster `cluster`. */
+  blockIndexOf(cluster: number): number {
+    return Math.floor(cluster / this.geometry.refcountBlockEntries);
+  }
+
+  /** Whether the refcount of `cluster` is in memory. */
+  has(cluster: number): boolean {
+    return this.#blocks.has(this.blockIndexOf(cluster));
+  }
+
+  /** The refcount of `cluster`, which is in memory. */
+  get(cluster: number): number {
+    const { refcountBits, refcountBlockEntries } = this.geometry;
+    return refcountAt(this.#blockOf(cluster).view, cluster % refcountBlockEntries, refcountBits);
+  }
+
+  /** Changes the refcount of `cluster`, which is in memory. */
+  set(cluster: number, refcount: number): void {
+    const { refcountBits, refcountBlockEntries } = this.geometry;
+    const index = cluster % refcountBlockEntries;
+    const block = this.#blockOf(cluster);
+    setRefcountAt(block.view, index, refcountBits, refcount);
+    block.markDirty(Math.floor((index * refcountBits) / 8), Math.max(1, refcountBits / 8));
+  }
+
+  #blockOf(cluster: number): DirtyTable {
+    const block = this.#blocks.get(this.blockIndexOf(cluster));
+    if (block === undefined) throw new TypeError(`the refcount of cluster ${cluster} is not in memory`);
+    return block;
   }
 
   /** Block `index`, which the table must name. */
