@@ -36,7 +36,10 @@ const withSnapshot =
 const withBitmapInUse = async () =>
   await new ImageBuilder({ size: 2 ** 20 }).bitmap("bits", ["data"], { flags: 3 }).build();
 
-const CASES: Record<FindingCode, readonly Case[]> = {
+/** What a check finds; the others say why a repair did nothing. */
+type CheckedCode = Exclude<FindingCode, "REFCOUNT_REBUILD_NEEDED" | "REFCOUNT_REBUILD_IMPOSSIBLE">;
+
+const CASES: Record<CheckedCode, readonly Case[]> = {
   REFCOUNT_TOO_LOW: [
     {
       title: "of 0 for a cluster in use, whose COPIED flag is wrong then, too",
@@ -214,6 +217,13 @@ const CASES: Record<FindingCode, readonly Case[]> = {
       // The clusters of the snapshot that cannot be found are not called leaked.
       totals: { checkErrors: 0, leaks: 0 },
       offset: () => 2 ** 50,
+    },
+    {
+      title: "on the header, whose fields are no snapshots",
+      build: withSnapshot(),
+      damage: (image) => image.putU64(64, 0n),
+      totals: { corruptions: 1, leaks: 0, checkErrors: 0 },
+      offset: () => 0,
     },
     {
       title: "in an image with a data file",

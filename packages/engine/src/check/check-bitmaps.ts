@@ -60,6 +60,7 @@ async function checkBitmap(
     if (bitmapTableEntryHasReservedBits(high, low) || offset % clusterSize !== 0) {
       const message = () => `entry ${at / 8} of the table of ${name} makes no sense`;
       log.corruption("BITMAP_INVALID", message, hostOffset(bitmap.tableOffset) + at);
+      references.doubt();
     } else if (offset !== 0) references.add(offset, clusterSize, `data of ${name}`, times);
   }
 }

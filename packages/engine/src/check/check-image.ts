@@ -9,7 +9,8 @@ import { FINDINGS_MAX_DEFAULT, FindingLog } from "./finding-log.js";
 /** How often a check is begun anew because the file grew. */
 export const ATTEMPTS_MAX = 5;
 
-const MEMORY_BYTES_MAX_DEFAULT = 4 * 1024 ** 3;
+/** Most bytes for counting clusters unless the caller says otherwise. */
+export const MEMORY_BYTES_MAX_DEFAULT = 4 * 1024 ** 3;
 
 export interface CheckOptions extends LongOptions {
   /** Most findings to keep; the totals count all. Default 1000. */

@@ -29,7 +29,9 @@ export type FindingCode =
   | "SNAPSHOT_TABLE_INVALID"
   | "SNAPSHOT_L1_INVALID"
   | "BITMAP_INVALID"
-  | "TABLE_UNREADABLE";
+  | "TABLE_UNREADABLE"
+  | "REFCOUNT_REBUILD_NEEDED"
+  | "REFCOUNT_REBUILD_IMPOSSIBLE";
 
 export interface CheckReport {
   /** Clusters of the guest's disk. */

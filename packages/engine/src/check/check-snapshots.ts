@@ -23,13 +23,14 @@ export interface SnapshotCheck {
 }
 
 /**
- * Counts what the snapshots reference. A table that runs past the end of the file is a finding, and then no cluster
- * is called leaked: it may be a snapshot's. Rejects with a `FormatError` when the table makes no sense.
+ * Counts what the snapshots reference. A table that lies on the header or runs past the end of the file is a finding, and then no cluster
+ * is called leaked: it may be a snapshot's. Rejects with a `FormatError` when the table makes no sense. Resolves with
+ * the table, if it could be read.
  */
-export async function checkSnapshots(check: SnapshotCheck): Promise<void> {
+export async function checkSnapshots(check: SnapshotCheck): Promise<SnapshotTable | undefined> {
   const { head, log, references } = check;
   const table = await readTable(check);
-  if (table === undefined) return;
+  if (table === undefined) return undefined;
   if (head.geometry.hasDataFile && table.snapshots.length > 0) {
     log.corruption(
       "SNAPSHOT_TABLE_INVALID",
@@ -43,18 +44,33 @@ export async function checkSnapshots(check: SnapshotCheck): Promise<void> {
     check.tables.addL1(l1Table, owner, false, times);
   }
   references.addTable(hostOffset(head.header.snapshotsOffset), table.length, "the snapshot table");
+  return table;
+}
+
+/** Whether an entry lacks extra data that its version demands. */
+export function lacksExtraData(snapshot: Snapshot, version: 2 | 3): boolean {
+  return version >= 3 && snapshot.extraData.byteLength < EXTRA_DATA_BYTES_MIN;
 }
 
 async function readTable(check: SnapshotCheck): Promise<SnapshotTable | undefined> {
-  const { backend, head, log, options } = check;
-  try {
-    return await readSnapshotTable(backend, head.header, head.fileSize, options);
-  } catch (error) {
-    if (!isFormatError(error, "QCOW2_TRUNCATED")) throw error;
-    log.corruption("SNAPSHOT_TABLE_INVALID", () => error.message, hostOffset(head.header.snapshotsOffset));
-    log.referencesAreIncomplete();
-    return undefined;
+  const { backend, head, options } = check;
+  const { header } = head;
+  // What the header's own fields look like as snapshots is not worth following.
+  if (header.nbSnapshots > 0 && header.snapshotsOffset === 0n) {
+    return unreadable(check, "the snapshot table lies on the header");
   }
+  try {
+    return await readSnapshotTable(backend, header, head.fileSize, options);
+  } catch (error) {
+    if (isFormatError(error, "QCOW2_TRUNCATED")) return unreadable(check, error.message);
+    throw error;
+  }
+}
+
+function unreadable({ head, log, references }: SnapshotCheck, message: string): undefined {
+  log.corruption("SNAPSHOT_TABLE_INVALID", () => message, hostOffset(head.header.snapshotsOffset));
+  log.referencesAreIncomplete();
+  references.doubt();
 }
 
 interface SnapshotL1 {
@@ -71,9 +87,11 @@ function selectL1Tables(snapshots: readonly Snapshot[], check: SnapshotCheck): I
   let bytesLeft = head.fileSize + head.geometry.clusterSize;
   snapshots.forEach((snapshot, index) => {
     const owner = `snapshot ${printable(snapshot.id)} (${printable(snapshot.name)})`;
-    const report = (problem: string): void =>
+    const report = (problem: string): void => {
       log.corruption("SNAPSHOT_L1_INVALID", () => `${owner}: ${problem}`);
-    if (head.header.version >= 3 && snapshot.extraData.byteLength < EXTRA_DATA_BYTES_MIN) {
+      check.references.doubt();
+    };
+    if (lacksExtraData(snapshot, head.header.version)) {
       log.corruption("SNAPSHOT_TABLE_INVALID", () => `${owner}: its entry has too little extra data`);
     }
     try {

@@ -38,7 +38,7 @@ type Page = Uint16Array | Uint32Array;
 
 export class ClusterPages<P extends Page> {
   /** Number of clusters. */
-  readonly size: number;
+  size: number;
   /** A page of zeros, for where nothing was counted; never written to. Of the same kind as the others, which keeps loops fast. */
   readonly emptyPage: P;
   readonly #pages: (P | undefined)[];
@@ -66,6 +66,28 @@ export class ClusterPages<P extends Page> {
     const page = this.#pages[index >>> PAGE_SHIFT] ?? this.page(index >>> PAGE_SHIFT);
     const at = index & PAGE_MASK;
     page[at] = Math.min((page[at] as number) + times, COUNT_MAX);
+  }
+
+  /** Takes `times` from the number of cluster `index` again; one that is too large to be known stays as it is. */
+  subtract(index: number, times: number): void {
+    const page = this.#pages[index >>> PAGE_SHIFT];
+    const at = index & PAGE_MASK;
+    const count = page?.[at] ?? 0;
+    if (page !== undefined && count !== COUNT_MAX) page[at] = Math.max(0, count - times);
+  }
+
+  /** Makes the number of cluster `index` 0. */
+  clear(index: number): void {
+    const page = this.#pages[index >>> PAGE_SHIFT];
+    if (page !== undefined) page[index & PAGE_MASK] = 0;
+  }
+
+  /** Makes room for `size` clusters, if there is less. */
+  grow(size: number): void {
+    if (size <= this.size) return;
+    this.size = size;
+    const pages = Math.ceil(size / PAGE_CLUSTERS);
+    while (this.#pages.length < pages) this.#pages.push(undefined);
   }
 
   /** Page `number`, created if need be. */

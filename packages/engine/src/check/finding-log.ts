@@ -15,6 +15,7 @@ export class FindingLog {
   readonly findings: Finding[] = [];
   omitted = 0;
   readonly #max: number;
+  readonly #counts = new Map<FindingCode, number>();
   #complete = true;
 
   constructor(max: number) {
@@ -24,6 +25,11 @@ export class FindingLog {
   /** Some references could not be counted: from now on nothing is called leaked. */
   referencesAreIncomplete(): void {
     this.#complete = false;
+  }
+
+  /** How often `code` was found, as the totals count it. */
+  count(code: FindingCode): number {
+    return this.#counts.get(code) ?? 0;
   }
 
   leak(message: () => string, offset: number): void {
@@ -50,6 +56,7 @@ export class FindingLog {
     offset: number | undefined,
     times: number,
   ): void {
+    this.#counts.set(code, (this.#counts.get(code) ?? 0) + times);
     if (this.findings.length >= this.#max) {
       this.omitted++;
       return;

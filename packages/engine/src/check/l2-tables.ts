@@ -52,7 +52,9 @@ export class L2Tables {
     if (offset % clusterSize !== 0) {
       const message = () => `${name()} names offset ${hex(offset)}, which is not aligned to clusters`;
       this.#log.corruption("UNALIGNED_OFFSET", message, offset, times);
+      this.#references.doubt();
     } else if (offset !== 0) this.#addUse(offset, active, times);
+    else this.#references.doubt();
     if (active && offset !== 0) this.#checkCopied(l1EntryIsCopied(high), offset, name);
   }
 

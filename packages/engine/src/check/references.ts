@@ -15,6 +15,9 @@ export interface TablePlace {
   readonly times: number;
 }
 
+/** Most references past the end of the file that are remembered. */
+const OUTSIDE_MAX = 1024;
+
 export class References {
   readonly clusterSize: number;
   /** Clusters of the file. */
@@ -22,8 +25,13 @@ export class References {
   readonly counts: ClusterPages<Uint32Array>;
   /** The tables that were counted, but for L2 tables and refcount blocks. */
   readonly tables: TablePlace[] = [];
+  /** Where references past the end of the file lead, the first of them, for those who make the file longer. */
+  readonly outside: { readonly offset: number; readonly length: number }[] = [];
+  /** Whether there are more than are in `outside`. */
+  hasMoreOutside = false;
   readonly #end: number;
   readonly #log: FindingLog;
+  #doubtful = false;
 
   constructor(fileSize: number, clusterSize: number, budget: PageBudget, log: FindingLog) {
     this.clusterSize = clusterSize;
@@ -43,6 +51,8 @@ export class References {
   add(offset: number, length: number, what: string, times = 1): void {
     if (length <= 0) return;
     if (offset + length >= this.#end) {
+      this.#doubtful = true;
+      this.addOutside(offset, length);
       this.#log.corruption(
         "REFERENCE_OUTSIDE_FILE",
         () => `${what} at offset ${hex(offset)} with ${length} bytes lies past the end of the file`,
@@ -54,6 +64,38 @@ export class References {
     const last = Math.floor((offset + length - 1) / this.clusterSize);
     for (let index = Math.floor(offset / this.clusterSize); index <= last; index++)
       this.counts.add(index, times);
+  }
+
+  /** Counts a place once, if it lies in the file, without a finding if it does not. */
+  hold(offset: number, length: number): void {
+    if (length > 0 && offset + length < this.#end) this.add(offset, length, "");
+  }
+
+  /** Keeps in mind that something references a place past the end of the file. */
+  addOutside(offset: number, length: number): void {
+    if (this.outside.length < OUTSIDE_MAX) this.outside.push({ offset, length });
+    else this.hasMoreOutside = true;
+  }
+
+  /** Takes back what `add` counted with the same numbers. */
+  remove(offset: number, length: number, times = 1): void {
+    if (length <= 0 || offset + length >= this.#end) return;
+    const last = Math.floor((offset + length - 1) / this.clusterSize);
+    for (let index = Math.floor(offset / this.clusterSize); index <= last; index++)
+      this.counts.subtract(index, times);
+  }
+
+  /**
+   * Whether the image references more than was counted: something names a place that makes no sense. A cluster with
+   * a refcount and without a reference may then be what was meant.
+   */
+  get isDoubtful(): boolean {
+    return this.#doubtful;
+  }
+
+  /** Something referenced could not be counted. */
+  doubt(): void {
+    this.#doubtful = true;
   }
 
   /** How often the cluster at `offset` is referenced. */

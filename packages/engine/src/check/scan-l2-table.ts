@@ -19,12 +19,15 @@ import type { FindingLog } from "./finding-log.js";
 import type { L2Use } from "./l2-tables.js";
 import { hex, type References } from "./references.js";
 import type { StoredRefcounts } from "./stored-refcounts.js";
+import { isUnalignedZero } from "./unaligned-zero.js";
 
-/** What the active tables hold, over all. */
+/** What the active tables hold, over all; and what can be mended. */
 export interface AllocationTally {
   allocated: number;
   fragmented: number;
   compressed: number;
+  /** Entries of all tables that keep an unaligned host cluster for nothing (unaligned-zero.ts). */
+  unalignedZeros: number;
 }
 
 export interface ScanContext {
@@ -155,16 +158,19 @@ class L2Scan {
       this.#report(at, "ZERO_FLAG_NOT_ALLOWED", high, low);
     }
     if (kind === L2Kind.unallocated) {
-      if (alloc !== 0) this.#report(at, "SUBCLUSTER_BITMAP_INVALID", high, low);
-    } else if (kind !== L2Kind.zeroPlain) this.#standardEntry(at, high, low, alloc, zero);
+      if (alloc === 0) return;
+      this.#report(at, "SUBCLUSTER_BITMAP_INVALID", high, low);
+      this.#context.references.doubt();
+    } else if (kind !== L2Kind.zeroPlain) this.#standardEntry(at, kind, high, low, alloc, zero);
   }
 
-  #standardEntry(at: number, high: number, low: number, alloc: number, zero: number): void {
-    const { geometry, references } = this.#context;
+  #standardEntry(at: number, kind: number, high: number, low: number, alloc: number, zero: number): void {
+    const { geometry, references, tally } = this.#context;
     const { clusterSize } = geometry;
     const host = l2EntryOffset(high, low);
     if (!subclusterBitmapIsValid(alloc, zero)) this.#report(at, "SUBCLUSTER_BITMAP_INVALID", high, low);
     if (host % clusterSize !== 0) this.#report(at, "UNALIGNED_OFFSET", high, low);
+    if (isUnalignedZero(kind, host, alloc, geometry)) tally.unalignedZeros++;
     this.#countAllocated(host, clusterSize);
     if (geometry.hasDataFile) {
       if (!l2EntryIsCopied(high) && this.#use.active > 0) this.#reportCopied(at, high, low, 1);
@@ -189,7 +195,10 @@ class L2Scan {
     if (l2EntryIsCopied(high) || geometry.hasDataFile || hasBitmap) {
       this.#report(at, "COMPRESSED_ENTRY_INVALID", high, low);
     }
-    if (geometry.hasDataFile || hasBitmap) return;
+    if (geometry.hasDataFile || hasBitmap) {
+      this.#context.references.doubt();
+      return;
+    }
     const host = compressedOffset(high, low, geometry.clusterBits);
     const length = compressedLength(high, low, geometry.clusterBits);
     references.add(host, length, "a compressed cluster", this.#use.total);

@@ -1,5 +1,5 @@
-// Reads all L2 tables in the order they lie in the file, neighbours together, and scans each. Owns the
-// batching; nothing is kept, and buffers are used again.
+// Reads all L2 tables in the order they lie in the file, neighbours together. Owns the batching; nothing is kept,
+// and buffers are used again.
 
 import type { LongOptions, ReadableBlockBackend } from "@qcow/block";
 import { inFlight } from "./in-flight.js";
@@ -10,6 +10,16 @@ import { SlotBuffers } from "./slot-buffers.js";
 /** Most bytes of one read. */
 const BATCH_BYTES_MAX = 1024 * 1024;
 
+/** Tables that lie next to each other in the file. */
+export interface L2Batch {
+  /** Offset of the first in bytes. */
+  readonly base: number;
+  /** All of them; less when the file ends within the last one. */
+  readonly bytes: Uint8Array;
+  /** How many. */
+  readonly count: number;
+}
+
 /** Scans every table of `tables`. Progress is in tables. */
 export async function scanL2Tables(
   backend: ReadableBlockBackend,
@@ -18,8 +28,33 @@ export async function scanL2Tables(
   context: ScanContext,
   options: LongOptions,
 ): Promise<void> {
-  const offsets = tables.offsets();
   const { clusterSize } = context.geometry;
+  await readL2Batches(backend, fileSize, tables.offsets(), clusterSize, options, (batch) => {
+    for (let index = 0; index < batch.count; index++) {
+      const offset = batch.base + index * clusterSize;
+      scanL2Table(tableView(batch, index, clusterSize), offset, tables.use(offset), context);
+    }
+  });
+}
+
+/** The entries of table `index` of a batch. */
+export function tableView(batch: L2Batch, index: number, clusterSize: number): DataView {
+  const table = batch.bytes.subarray(index * clusterSize, (index + 1) * clusterSize);
+  return new DataView(table.buffer, table.byteOffset, table.byteLength);
+}
+
+/**
+ * Reads the tables at `offsets`, ascending, and hands them to `visit`, batch by batch and several at once; the bytes
+ * are the visitor's until it is done. Progress is in tables.
+ */
+export async function readL2Batches(
+  backend: ReadableBlockBackend,
+  fileSize: number,
+  offsets: Float64Array,
+  clusterSize: number,
+  options: LongOptions,
+  visit: (batch: L2Batch) => void | Promise<void>,
+): Promise<void> {
   const batches = planBatches(offsets, clusterSize);
   let done = 0;
   if (offsets.length === 0) options.onProgress?.({ done, total: 0 });
@@ -32,12 +67,7 @@ export async function scanL2Tables(
     const length = (offsets[end - 1] as number) + clusterSize - base;
     const bytes = buffers.take(slot, Math.min(length, fileSize - base));
     await backend.read(base, bytes, options);
-    for (let index = first; index < end; index++) {
-      const offset = offsets[index] as number;
-      const table = bytes.subarray(offset - base, offset - base + clusterSize);
-      const view = new DataView(table.buffer, table.byteOffset, table.byteLength);
-      scanL2Table(view, offset, tables.use(offset), context);
-    }
+    await visit({ base, bytes, count: end - first });
     done += end - first;
     options.onProgress?.({ done, total: offsets.length });
   });

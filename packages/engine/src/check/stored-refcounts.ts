@@ -25,6 +25,7 @@ export class StoredRefcounts {
   readonly #pages: ClusterPages<Uint16Array> | ClusterPages<Uint32Array>;
   /** Indexes of table entries whose block cannot be used. */
   readonly #unusable = new Set<number>();
+  #defects = 0;
 
   private constructor(head: ImageHead, table: DataView, clusterCount: number, budget: PageBudget) {
     this.#head = head;
@@ -58,6 +59,11 @@ export class StoredRefcounts {
     return this.#pages.get(index);
   }
 
+  /** Has the refcount of cluster `index` be 0 from now on. */
+  forget(index: number): void {
+    this.#pages.clear(index);
+  }
+
   /** Whether the refcount of this cluster could be read at all. */
   isKnown(index: number): boolean {
     return (
@@ -73,10 +79,10 @@ export class StoredRefcounts {
 
   async #loadBlocks(backend: ReadableBlockBackend, clusterCount: number, options: IoOptions): Promise<void> {
     const { clusterSize, refcountBlockEntries } = this.#head.geometry;
-    const blocks = Math.min(this.#entryCount, Math.ceil(clusterCount / refcountBlockEntries));
+    const blocks = Math.min(this.entryCount, Math.ceil(clusterCount / refcountBlockEntries));
     const buffers = new SlotBuffers();
     await inFlight(blocks, async (index, slot) => {
-      const offset = this.#blockOffset(index);
+      const offset = this.blockOffset(index);
       if (offset === 0 || offset >= this.#head.fileSize) return;
       if (offset % clusterSize !== 0) {
         this.#unusable.add(index);
@@ -104,11 +110,14 @@ export class StoredRefcounts {
     }
   }
 
-  get #entryCount(): number {
+  /** Entries of the refcount table that the file has. */
+  get entryCount(): number {
     return Math.floor(this.#table.byteLength / ENTRY_BYTES);
   }
 
-  #blockOffset(index: number): number {
+  /** Offset in bytes of refcount block `index`; 0 when there is none. */
+  blockOffset(index: number): number {
+    if (index >= this.entryCount) return 0;
     return refcountTableEntryOffset(
       this.#table.getUint32(index * ENTRY_BYTES),
       this.#table.getUint32(index * ENTRY_BYTES + 4),
@@ -119,39 +128,71 @@ export class StoredRefcounts {
   count(references: References, log: FindingLog): void {
     const { header, geometry } = this.#head;
     const tableBytes = header.refcountTableClusters * geometry.clusterSize;
-    references.addTable(hostOffset(header.refcountTableOffset), tableBytes, "the refcount table");
-    for (let index = 0; index < this.#entryCount; index++) this.#countBlock(index, references, log);
+    const tableOffset = hostOffset(header.refcountTableOffset);
+    references.addTable(tableOffset, tableBytes, "the refcount table");
+    for (let index = 0; index < this.entryCount; index++) {
+      if (!this.#countBlock(index, references, log)) this.#defects++;
+    }
+    for (let at = tableOffset; at < tableOffset + tableBytes; at += geometry.clusterSize) {
+      if (references.countAt(at) !== 1) this.#defects++;
+    }
+    if (tableBytes === 0) this.#defects++;
   }
 
-  #countBlock(index: number, references: References, log: FindingLog): void {
+  /** Whether, once all is counted, table and blocks lie inside the file, aligned, and share no cluster with anything. */
+  get isSound(): boolean {
+    return this.#defects === 0;
+  }
+
+  /** How many of these are not so. */
+  get defects(): number {
+    return this.#defects;
+  }
+
+  /** Calls `visit` with each place (offset and length in bytes) that the table or a block takes, and whether `count` counted it. */
+  forEachPlace(visit: (offset: number, length: number, counted: boolean) => void): void {
+    const { header, geometry } = this.#head;
+    const tableBytes = header.refcountTableClusters * geometry.clusterSize;
+    visit(hostOffset(header.refcountTableOffset), tableBytes, true);
+    for (let index = 0; index < this.entryCount; index++) {
+      const offset = this.blockOffset(index);
+      const reserved = this.#hasReservedBits(index);
+      if (offset !== 0) visit(offset, geometry.clusterSize, !reserved && offset % geometry.clusterSize === 0);
+    }
+  }
+
+  #hasReservedBits(index: number): boolean {
+    return refcountTableEntryHasReservedBits(this.#table.getUint32(index * ENTRY_BYTES + 4));
+  }
+
+  /** False when the block is not as it should be. */
+  #countBlock(index: number, references: References, log: FindingLog): boolean {
     const { clusterSize } = this.#head.geometry;
-    if (refcountTableEntryHasReservedBits(this.#table.getUint32(index * ENTRY_BYTES + 4))) {
+    if (this.#hasReservedBits(index)) {
       const message = () => `entry ${index} of the refcount table has reserved bits set`;
       log.corruption("RESERVED_BITS_SET", message);
-      return;
+      return false;
     }
-    const offset = this.#blockOffset(index);
-    if (offset === 0) return;
+    const offset = this.blockOffset(index);
+    if (offset === 0) return true;
     if (offset % clusterSize !== 0) {
       const message = () => `refcount block ${index} at offset ${hex(offset)} is not aligned to clusters`;
       log.corruption("UNALIGNED_OFFSET", message, offset);
-      if (!this.#unusable.has(index)) return;
-      log.error(
-        "TABLE_UNREADABLE",
-        () => `the refcounts of refcount block ${index} cannot be checked`,
-        offset,
-      );
-      return;
+      const unread = () => `the refcounts of refcount block ${index} cannot be checked`;
+      if (this.#unusable.has(index)) log.error("TABLE_UNREADABLE", unread, offset);
+      return false;
     }
     if (offset / clusterSize >= references.clusterCount) {
       const message = () => `refcount block ${index} at offset ${hex(offset)} lies past the end of the file`;
       log.corruption("REFERENCE_OUTSIDE_FILE", message, offset);
-      return;
+      references.addOutside(offset, clusterSize);
+      return false;
     }
     references.add(offset, clusterSize, `refcount block ${index}`);
     const count = references.countAt(offset);
-    if (count === 1) return;
+    if (count === 1) return true;
     const message = () => `refcount block ${index} at offset ${hex(offset)} is referenced ${count} times`;
     log.corruption("REFCOUNT_BLOCK_SHARED", message, offset);
+    return false;
   }
 }
