@@ -3,8 +3,8 @@
 // Owns the decision; referenced-name.ts reads the names.
 
 import { isAbsolute, relative, resolve, sep } from "node:path";
-import type { IoOptions } from "@qcow/block";
-import type { OpenedReference, Reference, ReferenceOpener } from "@qcow/engine";
+import type { IoOptions, ReadableBlockBackend } from "@qcow/block";
+import type { OpenedReference, Reference } from "@qcow/engine";
 import { CommandError } from "./command-error.js";
 import { parseReferencedName } from "./referenced-name.js";
 import { referencedPath } from "./referenced-path.js";
@@ -13,18 +13,31 @@ import { referencedPath } from "./referenced-path.js";
 export const BACKING_POLICIES = ["deny", "same-dir", "any"] as const;
 export type BackingPolicy = (typeof BACKING_POLICIES)[number];
 
-/** Opens a file for reading; its path becomes its label. */
-export type FileOpener = (path: string, options: IoOptions) => Promise<OpenedReference["backend"]>;
+/** Opens a file; its path becomes its label. */
+export type FileOpener<Backend = ReadableBlockBackend> = (
+  path: string,
+  options: IoOptions,
+) => Promise<Backend>;
 
-export interface BackingPolicyOptions {
+export interface BackingPolicyOptions<Backend = ReadableBlockBackend> {
   readonly policy: BackingPolicy;
   /** Path of the image that the user named. */
   readonly topPath: string;
-  readonly openFile: FileOpener;
+  readonly openFile: FileOpener<Backend>;
 }
 
+/** A `ReferenceOpener` of whatever `openFile` opens. */
+export type PolicedOpener<Backend extends ReadableBlockBackend> = (
+  reference: Reference,
+  options: IoOptions,
+) => Promise<OpenedReference & { readonly backend: Backend }>;
+
 /** The opener for what an image names, under a policy. Rejects with `CLI_REFERENCE_REFUSED` before touching what is refused. */
-export function referenceOpener({ policy, topPath, openFile }: BackingPolicyOptions): ReferenceOpener {
+export function referenceOpener<Backend extends ReadableBlockBackend>({
+  policy,
+  topPath,
+  openFile,
+}: BackingPolicyOptions<Backend>): PolicedOpener<Backend> {
   const folder = referencedPath(topPath, ".");
   return async (reference, options) => {
     if (policy === "deny") throw refused(reference, "--backing deny forbids opening it");

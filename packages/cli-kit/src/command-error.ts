@@ -8,6 +8,8 @@ export type CommandErrorCode =
   | "CLI_REFERENCE_REFUSED"
   /** No backend is registered for the scheme of an address. */
   | "CLI_UNKNOWN_SCHEME"
+  /** Only local files can be changed, and the address is of another scheme. */
+  | "CLI_READ_ONLY_ADDRESS"
   /** The output is the image itself, or a file that the image is made of. */
   | "CLI_OUTPUT_IS_INPUT"
   /** Stdout cannot be written to: its disk is full, for example. */

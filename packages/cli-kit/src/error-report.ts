@@ -23,7 +23,11 @@ const LAYER_ERRORS = new Set(["FormatError", "EngineError", "BackendError", "Com
 
 const HINTS: Readonly<Record<string, string>> = {
   BACKEND_NOT_FOUND: "Check the name and the folder.",
-  BACKEND_PERMISSION: "Check the permissions of the file, or run as a user who may read it.",
+  BACKEND_PERMISSION: "Check the permissions of the file, or run as a user who may use it.",
+  QCOW2_CORRUPT: "Make a copy of the image, then run: qcow repair IMAGE.",
+  QCOW2_DATA_LOSS: "If you want to lose it, say --shrink.",
+  QCOW2_FLUSH_FAILED:
+    "The storage failed. What was flushed before is safe; check the disk, then run: qcow check IMAGE.",
   QCOW2_BAD_MAGIC: "This is no qcow2 image; `file` may know what it is.",
 };
 

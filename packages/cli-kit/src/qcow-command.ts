@@ -3,7 +3,8 @@
 
 import { Command } from "@oclif/core/command";
 import type { Hooks, InferredArgs, InferredFlags } from "@oclif/core/interfaces";
-import type { LongOptions, ReadableBlockBackend } from "@qcow/block";
+import type { BlockBackend, LongOptions, ReadableBlockBackend } from "@qcow/block";
+import type { Qcow2Image } from "@qcow/engine";
 import { printable } from "@qcow/format";
 import { parseAddress } from "./backend-address.js";
 import { type BackendHookOptions, hasBackendScheme, registerBackendScheme } from "./backend-registry.js";
@@ -13,7 +14,9 @@ import { printFailure } from "./error-report.js";
 import { ExitCode } from "./exit-codes.js";
 import { type Interruption, watchInterrupts } from "./interrupt.js";
 import { jsonText } from "./json-text.js";
+import { openForWriting } from "./open-for-writing.js";
 import { type OpenImage, type OpenImageOptions, openImage, openSource } from "./open-image.js";
+import { openWritableImage, usingImage } from "./open-writable-image.js";
 import { type ProgressDisplay, startProgress } from "./progress.js";
 import { hasOutputBegun, isOutputClosed, takeOverOutputErrors, writeOutput } from "./standard-output.js";
 
@@ -140,6 +143,22 @@ export abstract class QcowCommand<T extends typeof Command> extends Command {
   protected async openImage(address: string, snapshot?: string): Promise<OpenImage> {
     await this.#loadBackends(address);
     return openImage(address, { ...this.openOptions(), snapshot });
+  }
+
+  /** Opens the bytes of a local image for changing them, under an exclusive lock. The caller closes it. */
+  protected openTarget(address: string, unsafeBuffering = false): Promise<BlockBackend> {
+    return openForWriting(address, { ...this.openOptions(), unsafeBuffering });
+  }
+
+  /** Runs `job` with a local image open for changing it, and closes that: then everything is durable. */
+  protected async changeImage<R>(
+    address: string,
+    job: (image: Qcow2Image) => Promise<R>,
+    unsafeBuffering = false,
+  ): Promise<R> {
+    const warn = (line: string): void => this.note(`Warning: ${printable(address)}: ${line}.`);
+    const opened = await openWritableImage(address, { ...this.openOptions(), unsafeBuffering, warn });
+    return await usingImage(opened, job);
   }
 
   /** Asks the plugins for their backends, once a scheme is wanted that is not known. */
