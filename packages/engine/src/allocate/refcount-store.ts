@@ -179,7 +179,7 @@ export class RefcountStore {
     const blocksMax = Math.max(2, Math.floor(CLEAN_BYTES_MAX / this.geometry.clusterSize));
     for (const [index, block] of this.#blocks) {
       if (this.#blocks.size < blocksMax) return;
-      if (!block.isDirty) this.#blocks.delete(index);
+      if (block.isInFile) this.#blocks.delete(index);
     }
   }
 

@@ -49,20 +49,23 @@ export function piecesOf(taken: readonly Taken[]): DirtyPiece[] {
 /** All of `snapshot` is in the file and durable. */
 export function markDurable(snapshot: MetadataSnapshot): void {
   for (const { table } of snapshot.unreferenced) table.isNew = false;
+  for (const { table } of allOf(snapshot)) table.isUnderWay = false;
 }
 
 /** Not all of `snapshot` is in the file: it is to be written again. */
 export function putBack(snapshot: MetadataSnapshot): void {
-  for (const { table, pieces } of [
-    ...snapshot.unreferenced,
-    ...snapshot.refcountTable,
-    ...snapshot.mapping,
-  ]) {
+  for (const { table, pieces } of allOf(snapshot)) {
+    table.isUnderWay = false;
     if (!table.isNew) table.putBack(pieces);
   }
 }
 
+function allOf({ unreferenced, refcountTable, mapping }: MetadataSnapshot): Taken[] {
+  return [...unreferenced, ...refcountTable, ...mapping];
+}
+
 function take(table: DirtyTable): Taken {
+  table.isUnderWay = true;
   return { table, pieces: table.takeDirty() };
 }
 

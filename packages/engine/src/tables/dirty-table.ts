@@ -21,6 +21,8 @@ export class DirtyTable {
   readonly view: DataView;
   /** Nothing durable names this table yet: all of it is to be written before something does. */
   isNew: boolean;
+  /** A commit has taken what was dirty and is writing it. */
+  isUnderWay = false;
   readonly #dirty: Uint8Array;
   #dirtySectors = 0;
 
@@ -35,6 +37,11 @@ export class DirtyTable {
   /** Whether the file lacks something of it. */
   get isDirty(): boolean {
     return this.isNew || this.#dirtySectors > 0;
+  }
+
+  /** Whether reading it from the file would give what it is here, so that it need not be kept. */
+  get isInFile(): boolean {
+    return !this.isDirty && !this.isUnderWay;
   }
 
   /** The bytes of `[at, at + length)` of the table have changed. */

@@ -134,7 +134,7 @@ export class L2Store {
     let excess = this.#tables.size - this.#tablesMax;
     for (const [offset, table] of this.#tables) {
       if (excess <= 0) return;
-      if (table === newest || table.users > 0 || table.isDirty) continue;
+      if (table === newest || table.users > 0 || !table.isInFile) continue;
       this.#tables.delete(offset);
       excess--;
     }
