@@ -16,6 +16,7 @@ export * from "./parse-size.js";
 export * from "./progress.js";
 export * from "./progress-descriptor.js";
 export * from "./qcow-command.js";
+export * from "./raw-input.js";
 export * from "./raw-output.js";
 export * from "./referenced-name.js";
 export * from "./referenced-path.js";

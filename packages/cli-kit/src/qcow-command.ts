@@ -16,13 +16,19 @@ import { type Interruption, watchInterrupts } from "./interrupt.js";
 import { jsonText } from "./json-text.js";
 import { openForWriting } from "./open-for-writing.js";
 import { type OpenImage, type OpenImageOptions, openImage, openSource } from "./open-image.js";
-import { openWritableImage, usingImage } from "./open-writable-image.js";
+import { type OpenWritableImageOptions, openWritableImage, usingImage } from "./open-writable-image.js";
 import { type ProgressDisplay, startProgress } from "./progress.js";
 import { hasOutputBegun, isOutputClosed, takeOverOutputErrors, writeOutput } from "./standard-output.js";
 
 /** The hooks that qcow adds to oclif's own. */
 export interface QcowHooks extends Hooks {
   "qcow:backends": { options: BackendHookOptions & Record<string, unknown>; return: void };
+}
+
+/** What a command that changes an image may say about how. */
+export interface TargetOptions {
+  /** Flushes do nothing: fast, and after a power failure the image may be lost. */
+  readonly unsafeBuffering?: boolean | undefined;
 }
 
 export type QcowFlags<T extends typeof Command> = CommonFlags & InferredFlags<T["flags"]>;
@@ -146,19 +152,24 @@ export abstract class QcowCommand<T extends typeof Command> extends Command {
   }
 
   /** Opens the bytes of a local image for changing them, under an exclusive lock. The caller closes it. */
-  protected openTarget(address: string, unsafeBuffering = false): Promise<BlockBackend> {
-    return openForWriting(address, { ...this.openOptions(), unsafeBuffering });
+  protected openTarget(address: string, options: TargetOptions = {}): Promise<BlockBackend> {
+    return openForWriting(address, { ...this.openOptions(), ...options });
   }
 
   /** Runs `job` with a local image open for changing it, and closes that: then everything is durable. */
   protected async changeImage<R>(
     address: string,
     job: (image: Qcow2Image) => Promise<R>,
-    unsafeBuffering = false,
+    options: TargetOptions = {},
   ): Promise<R> {
-    const warn = (line: string): void => this.note(`Warning: ${printable(address)}: ${line}.`);
-    const opened = await openWritableImage(address, { ...this.openOptions(), unsafeBuffering, warn });
+    const opened = await openWritableImage(address, { ...this.writableOptions(address), ...options });
     return await usingImage(opened, job);
+  }
+
+  /** Options for opening the image at `address` for changing it. */
+  protected writableOptions(address: string): OpenWritableImageOptions {
+    const warn = (line: string): void => this.note(`Warning: ${printable(address)}: ${line}.`);
+    return { ...this.openOptions(), warn };
   }
 
   /** Asks the plugins for their backends, once a scheme is wanted that is not known. */
