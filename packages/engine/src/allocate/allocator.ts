@@ -102,6 +102,12 @@ export class Allocator {
     return true;
   }
 
+  /** Throws `QCOW2_CORRUPT` when one of `count` clusters from `first` on holds metadata, which is no place for data. */
+  requireData(first: number, count: number): void {
+    for (let index = first; index < first + count; index++)
+      if (this.#options.places.has(index)) throw this.#corrupt(index);
+  }
+
   /** Adds a reference to cluster `index`, which is in use, if its refcount is in memory and not at its largest. */
   tryAddReference(index: number): boolean {
     if (!this.#store.has(index)) return false;
@@ -319,7 +325,7 @@ export class Allocator {
     this.#options.onCorrupt();
     return new EngineError(
       "QCOW2_CORRUPT",
-      `the refcounts of ${this.#options.label} are wrong: the cluster at offset ${cluster * this.clusterSize} is in use, but counts as free; repair the image before writing to it`,
+      `the tables of ${this.#options.label} contradict each other about the cluster at offset ${cluster * this.clusterSize}; repair the image before writing to it`,
       { offset: cluster * this.clusterSize },
     );
   }

@@ -15,6 +15,15 @@ export class MetadataPlaces {
     for (let index = Math.floor(offset / this.#clusterSize); index < end; index++) this.#clusters.add(index);
   }
 
+  /** As `add`, if none of these clusters holds metadata already; gives whether that is so. */
+  addNew(offset: number, length: number): boolean {
+    const end = Math.ceil((offset + length) / this.#clusterSize);
+    for (let index = Math.floor(offset / this.#clusterSize); index < end; index++)
+      if (this.#clusters.has(index)) return false;
+    this.add(offset, length);
+    return true;
+  }
+
   /** Host cluster `index` is free: it holds nothing any more. */
   remove(index: number): void {
     this.#clusters.delete(index);

@@ -68,5 +68,6 @@ async function move(disk: ActiveDisk, entries: number, clusterSize: number): Pro
   moved.isNew = false;
   places.add(moved.offset, moved.bytes.byteLength);
   tables.replaceL1(moved, entries);
-  pending.add(old.offset / clusterSize, old.bytes.byteLength / clusterSize, true);
+  const oldClusters = old.bytes.byteLength / clusterSize;
+  if (oldClusters > 0) pending.add(old.offset / clusterSize, oldClusters, true);
 }

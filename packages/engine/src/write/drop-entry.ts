@@ -20,7 +20,9 @@ export function dropEntry(
   const { clusterBits, clusterSize } = geometry;
   const kind = clusterKind(high, low, geometry);
   if (kind === L2Kind.normal || kind === L2Kind.zeroAllocated) {
-    pending.add(l2EntryOffset(high, low) / clusterSize, 1, discarded);
+    const cluster = l2EntryOffset(high, low) / clusterSize;
+    // One that is not aligned makes no sense: which clusters it counts for is unknown. They leak at most.
+    if (Number.isInteger(cluster)) pending.add(cluster, 1, discarded);
   } else if (kind === L2Kind.compressed) {
     const start = compressedOffset(high, low, clusterBits);
     const first = Math.floor(start / clusterSize);

@@ -59,7 +59,10 @@ export async function writeData(context: WriteContext, writes: readonly DirtyPie
 }
 
 async function placeRun(context: WriteContext, span: L2Span, run: WriteRun): Promise<PlacedRun> {
-  const needsPlace = run.action === "allocate" && !context.geometry.hasDataFile;
+  const { clusterSize, hasDataFile } = context.geometry;
+  const needsPlace = run.action === "allocate" && !hasDataFile;
+  if (run.action !== "allocate" && !hasDataFile)
+    context.allocator.requireData(run.host / clusterSize, run.count);
   const reservation = needsPlace ? await context.allocator.reserve(run.count) : undefined;
   return { run, reservation, placements: placementsOf(run, span, context, reservation) };
 }

@@ -113,23 +113,17 @@ async function readL1(
   { header, geometry, fileSize }: ImageMetadata,
 ): Promise<DirtyTable> {
   const offset = Number(header.l1TableOffset);
-  const clusters = Math.max(1, Math.ceil((header.l1Size * ENTRY_BYTES) / geometry.clusterSize));
+  // A disk of no bytes has a table of no entries, whose offset means nothing: QEMU writes 0.
+  const clusters = Math.ceil((header.l1Size * ENTRY_BYTES) / geometry.clusterSize);
   const bytes = new Uint8Array(clusters * geometry.clusterSize);
   bytes.set(await readAvailable(backend, offset, header.l1Size * ENTRY_BYTES, fileSize));
   return new DirtyTable(offset, bytes, false);
 }
 
 function addHeaderPlaces(places: MetadataPlaces, metadata: ImageMetadata, refcounts: RefcountStore): void {
-  const { header, geometry, extensions } = metadata;
+  const { header, geometry, extensions, label } = metadata;
   const { clusterSize } = geometry;
   places.add(0, clusterSize);
-  places.add(Number(header.l1TableOffset), Math.max(1, header.l1Size * ENTRY_BYTES));
-  const { offset, clusters } = refcounts.place;
-  places.add(offset, clusters * clusterSize);
-  for (let index = 0; index < refcounts.entries; index++) {
-    const block = refcounts.blockOffset(index);
-    if (block !== 0) places.add(block, clusterSize);
-  }
   if (metadata.snapshots.length > 0) places.add(Number(header.snapshotsOffset), metadata.snapshotTableLength);
   for (const { l1TableOffset, l1Size } of metadata.snapshots)
     places.add(Number(l1TableOffset), l1Size * ENTRY_BYTES);
@@ -138,27 +132,43 @@ function addHeaderPlaces(places: MetadataPlaces, metadata: ImageMetadata, refcou
       places.add(Number(extension.directoryOffset), Number(extension.directorySize));
     }
   }
+  // What will be written to must be nothing else.
+  addOwn(places, Number(header.l1TableOffset), header.l1Size * ENTRY_BYTES, "the L1 table", label);
+  const { offset, clusters } = refcounts.place;
+  addOwn(places, offset, clusters * clusterSize, "the refcount table", label);
+  for (let index = 0; index < refcounts.entries; index++) {
+    const block = refcounts.blockOffset(index);
+    if (block !== 0) addOwn(places, block, clusterSize, `refcount block ${index}`, label);
+  }
+}
+
+function addOwn(places: MetadataPlaces, offset: number, length: number, what: string, label: string): void {
+  if (places.addNew(offset, length)) return;
+  throw new EngineError(
+    "QCOW2_CORRUPT",
+    `${what} of ${label} lies where other metadata does; repair the image before writing to it`,
+    { offset },
+  );
 }
 
 function addL2Places(places: MetadataPlaces, metadata: ImageMetadata, l1: DirtyTable): void {
   const { header, geometry, fileSize, label } = metadata;
   const table = new L1Table(l1.bytes, header.l1Size);
-  const inUse = Math.ceil(wholeSectors(geometry.virtualSize) / geometry.guestBytesPerL2);
+  // Also those behind the end of the disk: growing it brings them into use.
   for (
     let index = table.nextPresent(0, table.size);
     index < table.size;
     index = table.nextPresent(index + 1, table.size)
   ) {
     const offset = table.l2Offset(index);
-    const sound = isSound(offset, table.high(index), table.low(index), geometry) && offset < fileSize;
-    if (sound) places.add(offset, geometry.clusterSize);
-    else if (index < inUse) {
+    if (!isSound(offset, table.high(index), table.low(index), geometry) || offset >= fileSize) {
       throw new EngineError(
         "QCOW2_CORRUPT",
         `entry ${index} of the L1 table of ${label} makes no sense; repair the image before writing to it`,
         { offset },
       );
     }
+    addOwn(places, offset, geometry.clusterSize, `L2 table ${index}`, label);
   }
 }
 

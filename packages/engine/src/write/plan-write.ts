@@ -91,6 +91,8 @@ function clusterFate(span: L2Span, index: number, geometry: Geometry): Fate | nu
   const hasPlace = kind === L2Kind.normal || kind === L2Kind.zeroAllocated;
   if (!hasPlace) {
     if (kind === L2Kind.zeroPlain && geometry.version < 3) return InvalidReason.zeroFlagInVersion2;
+    // Subclusters that say allocated, but not where.
+    if (geometry.extendedL2 && span.table.getUint32(at + 12) !== 0) return InvalidReason.subclusterBitmap;
     return { action: "allocate", host: 0, ...subclusterWindow(start, end, guest, geometry) };
   }
   const host = l2EntryOffset(high, low);
