@@ -122,7 +122,8 @@ export class Committer {
   async #runPhases(withRefcounts: boolean): Promise<void> {
     this.requireSound();
     const { backend, tables, refcounts, observer } = this.#setup;
-    const deferred = this.#setup.lazy && !withRefcounts && !this.#isPressed();
+    // The place of a table that has moved waits to be free, so the header must name the new one before that.
+    const deferred = this.#setup.lazy && !withRefcounts && !refcounts.isMoved && !this.#isPressed();
     const snapshot = takeSnapshot(tables, refcounts, !deferred);
     try {
       if (deferred && refcounts.isDirty) await this.#declareDirty();
