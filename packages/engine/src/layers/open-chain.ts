@@ -129,7 +129,10 @@ async function openLayer(
     opened === undefined ? openData(metadata, images(), options, io) : Promise.resolve(opened);
   const disk = selectDisk(metadata, options.snapshot);
   const setup = { metadata, ...disk, openDataFile, options, cacheShare, tables: top?.tables };
-  return await Qcow2Layer.open(file.backend, setup);
+  const layer = await Qcow2Layer.open(file.backend, setup);
+  // It is open already, and to be closed whether or not anybody reads.
+  if (opened !== undefined) await layer.dataFile(options);
+  return layer;
 }
 
 async function openBacking(
