@@ -36,7 +36,7 @@ export class RangeLocks {
       grant = resolve;
     });
     const claim: Claim = { start, end, exclusive, grant, held: false };
-    claim.held = !this.#claims.some((other) => conflicts(other, claim));
+    claim.held = !this.#mustWait(claim, this.#claims.length);
     this.#claims.push(claim);
     const unlock = (): void => this.#remove(claim);
     if (claim.held) return unlock;
@@ -56,10 +56,16 @@ export class RangeLocks {
     for (let at = index; at < this.#claims.length; at++) {
       const waiting = this.#claims[at] as Claim;
       if (waiting.held || !overlaps(waiting, claim)) continue;
-      if (this.#claims.slice(0, at).some((other) => conflicts(other, waiting))) continue;
+      if (this.#mustWait(waiting, at)) continue;
       waiting.held = true;
       waiting.grant();
     }
+  }
+
+  /** Whether one of the first `end` claims, which came earlier, keeps `claim` waiting. */
+  #mustWait(claim: Claim, end: number): boolean {
+    for (let at = 0; at < end; at++) if (conflicts(this.#claims[at] as Claim, claim)) return true;
+    return false;
   }
 }
 
