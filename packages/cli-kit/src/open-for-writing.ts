@@ -33,8 +33,8 @@ export async function openForWriting(
     sparse: true,
     signal: options.signal,
   });
-  const backend = options.unsafeBuffering === true ? new UnflushedBackend(file) : file;
-  return options.trace === undefined ? backend : traced(backend, options.trace, options.name);
+  const seen = options.trace === undefined ? file : traced(file, options.trace, options.name);
+  return options.unsafeBuffering === true ? new UnflushedBackend(seen) : seen;
 }
 
 /** Leaves it to the host when writes become durable. */

@@ -14,17 +14,24 @@ export interface Ran {
 export interface RunOptions {
   readonly cwd?: string;
   readonly env?: NodeJS.ProcessEnv;
+  /** What comes on stdin; nothing by default. */
+  readonly stdin?: Uint8Array;
   /** Called with the child once it runs. */
   readonly onStart?: (child: ReturnType<typeof spawn>) => void;
 }
 
 /** Runs `qcow` with `args` and collects what it prints. */
-export function runQcow(args: readonly string[], { cwd, env = {}, onStart }: RunOptions = {}): Promise<Ran> {
+export function runQcow(
+  args: readonly string[],
+  { cwd, env = {}, stdin, onStart }: RunOptions = {},
+): Promise<Ran> {
   const child = spawn(process.execPath, [PROGRAM, ...args], {
     cwd,
     env: { ...process.env, NO_COLOR: "1", ...env },
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: ["pipe", "pipe", "pipe"],
   });
+  // A program that does not read to the end breaks the pipe.
+  child.stdin.on("error", () => undefined).end(stdin);
   const stdout: Buffer[] = [];
   const stderr: Buffer[] = [];
   child.stdout.on("data", (chunk: Buffer) => stdout.push(chunk));
