@@ -16,9 +16,17 @@ import type { RefcountStore } from "../allocate/refcount-store.js";
 import { EngineError } from "../engine-error.js";
 import type { Observer } from "../observer.js";
 import type { ActiveTables } from "../tables/active-tables.js";
+import type { DirtyTable } from "../tables/dirty-table.js";
 import type { HeaderStore } from "../tables/header-store.js";
 import { giveBack } from "./give-back.js";
-import { type MetadataSnapshot, markDurable, piecesOf, putBack, takeSnapshot } from "./snapshot-metadata.js";
+import {
+  type MetadataSnapshot,
+  markDurable,
+  markWhole,
+  piecesOf,
+  putBack,
+  takeSnapshot,
+} from "./snapshot-metadata.js";
 import { writePieces } from "./write-pieces.js";
 
 export interface CommitterSetup {
@@ -131,6 +139,7 @@ export class Committer {
       if (first.length > 0) this.#needsFlush = true;
       await writePieces(backend, first);
       await this.#flush(this.#needsFlush, this.#dataFileNeedsFlush);
+      markWhole(snapshot);
       await this.#nameNewBlocks(snapshot);
       const mapping = piecesOf(snapshot.mapping);
       if (mapping.length > 0) {
@@ -158,13 +167,22 @@ export class Committer {
     if (pieces.length === 0 && movedTable === undefined) return;
     this.#needsFlush = true;
     await writePieces(this.#setup.backend, pieces);
-    if (movedTable !== undefined) {
-      await this.#setup.header.update({
-        refcountTableOffset: BigInt(movedTable.offset),
-        refcountTableClusters: movedTable.bytes.byteLength / this.#setup.refcounts.geometry.clusterSize,
-      });
-    }
+    if (movedTable !== undefined) await this.#nameTable(movedTable);
     await this.#flush(true, false);
+    if (movedTable !== undefined) movedTable.isNew = false;
+  }
+
+  async #nameTable({ offset, bytes }: DirtyTable): Promise<void> {
+    const { header, refcounts } = this.#setup;
+    try {
+      await header.update({
+        refcountTableOffset: BigInt(offset),
+        refcountTableClusters: bytes.byteLength / refcounts.geometry.clusterSize,
+      });
+    } catch (error) {
+      // The header may name either table now, and a later change would go to one of them only.
+      throw this.fail(error);
+    }
   }
 
   /** A failed flush is final: the host may have dropped what it could not write, and the next flush would not tell. */

@@ -46,9 +46,16 @@ export function piecesOf(taken: readonly Taken[]): DirtyPiece[] {
   return taken.flatMap(({ pieces }) => pieces);
 }
 
+/**
+ * What nothing durable named is whole in the file. From now on something may name it, whatever becomes of the commit, so
+ * what changes of it waits for what it names in turn. Not so the refcount table: that is new until the header names it.
+ */
+export function markWhole({ unreferenced, movedTable }: MetadataSnapshot): void {
+  for (const { table } of unreferenced) if (table !== movedTable) table.isNew = false;
+}
+
 /** All of `snapshot` is in the file and durable. */
 export function markDurable(snapshot: MetadataSnapshot): void {
-  for (const { table } of snapshot.unreferenced) table.isNew = false;
   for (const { table } of allOf(snapshot)) table.isUnderWay = false;
 }
 
