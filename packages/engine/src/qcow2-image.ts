@@ -227,6 +227,7 @@ export class Qcow2Image implements AsyncDisposable {
   async #resize(size: number, options: ResizeOptions): Promise<void> {
     const { tables } = this.#disk;
     const context: ResizeContext = { disk: this.#disk, write: this.#context, metadata: this.metadata };
+    this.#requireSound();
     if (size === tables.virtualSize) return;
     if (size < tables.virtualSize && options.allowDataLoss !== true) {
       throw new EngineError(
@@ -257,7 +258,7 @@ export class Qcow2Image implements AsyncDisposable {
   ): Promise<void> {
     this.#requireRange(offset, length);
     options.signal?.throwIfAborted();
-    this.#disk.committer.requireSound();
+    this.#requireSound();
     if (length === 0) return;
     await this.#run(operation, offset, length, async () => {
       await this.#prepare();
@@ -298,6 +299,17 @@ export class Qcow2Image implements AsyncDisposable {
   #requireOpen(): void {
     if (this.#closing === undefined) return;
     throw new EngineError("QCOW2_CLOSED", `${this.#backend.label} is closed`);
+  }
+
+  /** Neither after a failed flush nor when the image was found to be corrupt anything more is changed. */
+  #requireSound(): void {
+    const { committer, header } = this.#disk;
+    committer.requireSound();
+    if (!header.isCorrupt) return;
+    throw new EngineError(
+      "QCOW2_CORRUPT",
+      `${this.#backend.label} was found to be corrupt; repair it before writing to it`,
+    );
   }
 
   #requireRange(offset: number, length: number): void {

@@ -65,15 +65,17 @@ export class Allocator {
   async reserve(count: number): Promise<Reservation> {
     if (this.#options.reuseFreedAtOnce === true) await this.#freeAllPending();
     const runs = new ClusterRuns();
-    const virginFrom = this.#virginFrom;
     try {
-      while (this.#take(count - runs.clusters, runs) > 0)
+      for (;;) {
+        // Asked anew after each wait: what others took meanwhile may be free again, and is not as it was.
+        const virginFrom = this.#virginFrom;
+        if (this.#take(count - runs.clusters, runs) === 0) return { runs, virginFrom };
         await this.#provideBlock(this.#store.blockIndexOf(this.#searchFrom));
+      }
     } catch (error) {
       await this.release(runs);
       throw error;
     }
-    return { runs, virginFrom };
   }
 
   /** Reserves `count` clusters in a row behind everything that was ever used; resolves with the index of the first. */
@@ -87,7 +89,9 @@ export class Allocator {
           first = this.#virginFrom;
           continue;
         }
-        const used = await this.#lastUsedIn(first, plan.end);
+        await this.#requireBlocks(first, plan.end);
+        // From here on nothing waits, so that nobody else gets one of them.
+        const used = this.#lastUsedIn(first, plan.end);
         if (used < 0) return this.#claimRow(first, count, plan.missing);
         first = Math.max(used + 1, this.#virginFrom);
       }
@@ -138,8 +142,10 @@ export class Allocator {
       await this.#requireBlock(index);
       for (let next = at; at < end; at = next) {
         next = this.#endOfSame(at, end);
-        if (this.#store.get(at) === 1) await onFree(at, next - at);
-        await this.#requireBlock(index);
+        if (this.#store.get(at) === 1) {
+          await onFree(at, next - at);
+          await this.#requireBlock(index);
+        }
         this.#decrement(at, next);
       }
     }
@@ -227,10 +233,11 @@ export class Allocator {
 
   // For a cluster that is in use: its block must be there.
   async #requireBlock(index: number): Promise<void> {
-    if (this.#store.peek(index) !== undefined) return;
-    if (this.#store.blockOffset(index) === 0)
-      throw this.#corrupt(index * this.#store.geometry.refcountBlockEntries);
-    await this.#store.load(index);
+    while (this.#store.peek(index) === undefined) {
+      if (this.#store.blockOffset(index) === 0)
+        throw this.#corrupt(index * this.#store.geometry.refcountBlockEntries);
+      await this.#store.load(index);
+    }
   }
 
   // For a search: a block that does not exist is made, since all its clusters are free.
@@ -286,33 +293,25 @@ export class Allocator {
     }
   }
 
-  async #lastUsedIn(first: number, end: number): Promise<number> {
-    let used = -1;
-    for (let index = this.#store.blockIndexOf(first); index <= this.#store.blockIndexOf(end - 1); index++) {
-      if (this.#store.blockOffset(index) === 0) continue;
-      await this.#requireBlock(index);
-      const perBlock = this.#store.geometry.refcountBlockEntries;
-      const stop = Math.min(end, (index + 1) * perBlock);
-      for (let at = Math.max(first, index * perBlock); at < stop; at++)
-        if (this.#store.get(at) !== 0) used = at;
-    }
-    return used;
+  async #requireBlocks(first: number, end: number): Promise<void> {
+    const last = this.#store.blockIndexOf(end - 1);
+    for (let index = this.#store.blockIndexOf(first); index <= last; index++)
+      if (this.#store.blockOffset(index) !== 0) await this.#requireBlock(index);
   }
 
-  async #claimRow(first: number, count: number, missing: readonly number[]): Promise<number> {
+  // A block that does not exist has no cluster in use.
+  #lastUsedIn(first: number, end: number): number {
+    for (let at = end - 1; at >= first; at--) {
+      if (this.#store.blockOffset(this.#store.blockIndexOf(at)) !== 0 && this.#store.get(at) !== 0) return at;
+    }
+    return -1;
+  }
+
+  #claimRow(first: number, count: number, missing: readonly number[]): number {
     missing.forEach((index, at) => {
       this.#store.addBlock(index, (first + count + at) * this.clusterSize);
     });
-    const end = first + count + missing.length;
-    for (let at = first; at < end; ) {
-      const stop = Math.min(
-        end,
-        (this.#store.blockIndexOf(at) + 1) * this.#store.geometry.refcountBlockEntries,
-      );
-      await this.#requireBlock(this.#store.blockIndexOf(at));
-      this.#claim(at, stop - at);
-      at = stop;
-    }
+    this.#claim(first, count + missing.length);
     this.#addPlace(first + count, missing.length);
     return first;
   }

@@ -10,12 +10,15 @@ import {
   isCorrupt,
   isDirty,
 } from "@qcow/format";
+import { Mutex } from "../allocate/mutex.js";
 
 const SECTOR_BYTES = 512;
 
 export class HeaderStore {
   readonly #backend: BlockBackend;
+  readonly #mutex = new Mutex();
   #header: Header;
+  #foundCorrupt = false;
 
   constructor(backend: BlockBackend, header: Header) {
     this.#backend = backend;
@@ -31,11 +34,15 @@ export class HeaderStore {
   }
 
   get isCorrupt(): boolean {
-    return isCorrupt(this.#header);
+    return this.#foundCorrupt || isCorrupt(this.#header);
   }
 
   /** Writes the header with `changes`; not durable before a flush. When it rejects, the old header counts. */
-  async update(changes: Partial<Header>): Promise<void> {
+  update(changes: Partial<Header>): Promise<void> {
+    return this.#mutex.run(() => this.#write(changes));
+  }
+
+  async #write(changes: Partial<Header>): Promise<void> {
     const header = { ...this.#header, ...changes };
     const bytes = encodeHeader(header);
     await this.#backend.write(0, bytes.subarray(0, Math.min(bytes.byteLength, SECTOR_BYTES)));
@@ -47,16 +54,20 @@ export class HeaderStore {
     await this.#setIncompatible(INCOMPATIBLE_DIRTY_BIT, dirty);
   }
 
-  /** Sets the corrupt bit, where the version has one. */
+  /** From now on `isCorrupt`. Sets the corrupt bit, where the version has one. */
   async setCorrupt(): Promise<void> {
+    this.#foundCorrupt = true;
     if (this.#header.version >= 3) await this.#setIncompatible(INCOMPATIBLE_CORRUPT_BIT, true);
   }
 
-  async #setIncompatible(bit: number, on: boolean): Promise<void> {
+  // One after the other: each starts from what the one before has left.
+  #setIncompatible(bit: number, on: boolean): Promise<void> {
     const mask = 1n << BigInt(bit);
-    const rest = this.#header.incompatibleFeatures & ~mask;
-    const incompatibleFeatures = on ? rest | mask : rest;
-    if (incompatibleFeatures === this.#header.incompatibleFeatures) return;
-    await this.update({ incompatibleFeatures });
+    return this.#mutex.run(async () => {
+      const rest = this.#header.incompatibleFeatures & ~mask;
+      const incompatibleFeatures = on ? rest | mask : rest;
+      if (incompatibleFeatures === this.#header.incompatibleFeatures) return;
+      await this.#write({ incompatibleFeatures });
+    });
   }
 }

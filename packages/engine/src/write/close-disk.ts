@@ -21,8 +21,10 @@ export async function closeDisk(backend: BlockBackend, disk: ActiveDisk): Promis
 async function fitFile(backend: BlockBackend, { allocator, places, committer }: ActiveDisk): Promise<void> {
   const { clusterSize } = allocator;
   const fileSize = await backend.size();
-  const last = Math.max(await allocator.lastUsed(Math.ceil(fileSize / clusterSize)), places.last());
-  const size = (last + 1) * clusterSize;
+  const clusters = Math.ceil(fileSize / clusterSize);
+  const last = Math.max(await allocator.lastUsed(clusters), places.last());
+  // What the tables claim behind the end of a file that was cut is no reason to make it longer.
+  const size = Math.min(last + 1, clusters) * clusterSize;
   if (size === fileSize) return;
   try {
     await backend.resize(size);

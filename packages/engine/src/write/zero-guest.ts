@@ -109,7 +109,11 @@ function changeEntries(
     const guest = base + entry * clusterSize;
     const from = Math.max(start, guest);
     const to = Math.min(end, guest + clusterSize);
-    const windowEnd = to === tables.virtualSize ? clusterSize : to - guest;
+    const inCluster = to === tables.virtualSize ? clusterSize : to - guest;
+    // The disk may have grown since: what was its end then can lie within a subcluster now.
+    const windowEnd = inCluster - (inCluster % subclusterSize);
+    if (windowEnd < inCluster) addRange(write, Math.max(from, guest + windowEnd), to);
+    if (guest + windowEnd <= from) continue;
     const subclusters = geometry.extendedL2
       ? subclusterBits(from - guest, windowEnd, subclusterSize)
       : from === guest && windowEnd === clusterSize
@@ -121,7 +125,7 @@ function changeEntries(
     if (action === ZeroAction.write) addRange(write, from, to);
     else {
       applyZero(context, table, entry * l2EntrySize, action, subclusters, unmap);
-      if (geometry.hasDataFile && action !== ZeroAction.zeroAllocated) addRange(punch, from, to);
+      if (geometry.hasDataFile && unmap) addRange(punch, from, to);
     }
   }
   return { write, punch };
