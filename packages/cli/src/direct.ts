@@ -13,11 +13,15 @@ type CommandModule = {
 export const COMMANDS: Readonly<Record<string, () => Promise<CommandModule>>> = {
   check: () => import("./commands/check.js"),
   decode: () => import("./commands/decode.js"),
+  discard: () => import("./commands/discard.js"),
   info: () => import("./commands/info.js"),
   map: () => import("./commands/map.js"),
   mapped: () => import("./commands/mapped.js"),
   read: () => import("./commands/read.js"),
+  repair: () => import("./commands/repair.js"),
+  resize: () => import("./commands/resize.js"),
   sha: () => import("./commands/sha.js"),
+  write: () => import("./commands/write.js"),
 };
 
 /** What package.json says about the program. */

@@ -1,7 +1,7 @@
-// `check --json`: keys and values of `qemu-img check --output=json`. Owns the names, and which counts are
+// `check --json`, and `repair --json`: keys and values of `qemu-img check --output=json`. Owns the names, and which counts are
 // left out when they are zero.
 
-import type { CheckReport } from "@qcow/engine";
+import type { CheckReport, RepairReport } from "@qcow/engine";
 
 export interface CheckDocument {
   readonly filename: string;
@@ -14,6 +14,8 @@ export interface CheckDocument {
   readonly "compressed-clusters"?: number;
   readonly corruptions?: number;
   readonly leaks?: number;
+  readonly "leaks-fixed"?: number;
+  readonly "corruptions-fixed"?: number;
 }
 
 export function checkDocument(report: CheckReport, filename: string): CheckDocument {
@@ -28,6 +30,18 @@ export function checkDocument(report: CheckReport, filename: string): CheckDocum
     ...unlessZero("compressed-clusters", report.compressedClusters),
     ...unlessZero("corruptions", report.corruptions),
     ...unlessZero("leaks", report.leaks),
+  };
+}
+
+/** The check after a repair, and what was repaired. */
+export function repairDocument(
+  { after, leaksFixed, corruptionsFixed }: RepairReport,
+  filename: string,
+): CheckDocument {
+  return {
+    ...checkDocument(after, filename),
+    ...unlessZero("leaks-fixed", leaksFixed),
+    ...unlessZero("corruptions-fixed", corruptionsFixed),
   };
 }
 

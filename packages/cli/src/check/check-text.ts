@@ -1,11 +1,24 @@
 // `check` for people: the words of qemu-img, then for a clean image the two counts that qcow-tool prints.
 // Owns the wording.
 
-import type { CheckReport } from "@qcow/engine";
+import type { CheckReport, RepairReport } from "@qcow/engine";
 
 /** The summary, without the findings. */
 export function checkText(report: CheckReport): string {
   return [...verdict(report), ...statistics(report)].join("\n");
+}
+
+/** What a repair did, before the summary of the check after it; nothing when it did nothing. */
+export function repairText({ leaksFixed, corruptionsFixed }: RepairReport): string[] {
+  if (leaksFixed + corruptionsFixed === 0) return [];
+  return [
+    "The following inconsistencies were found and repaired:",
+    "",
+    `    ${leaksFixed} leaked clusters`,
+    `    ${corruptionsFixed} corruptions`,
+    "",
+    "Double checking the fixed image now...",
+  ];
 }
 
 function verdict({

@@ -1,63 +1,58 @@
-// `qcow check`: is the image consistent? Owns flags, exit codes and output; the check is the engine's and
-// never writes.
+// `qcow check`: is the image consistent? Owns flags and output; the check is the engine's, and writes nothing unless a
+// repair is asked for.
 
 import { string } from "@oclif/core/flags";
-import { ExitCode, QcowCommand } from "@qcow/cli-kit";
-import type { CheckReport } from "@qcow/engine";
-import { isFormatError, printable } from "@qcow/format";
 import { type CheckDocument, checkDocument } from "../check/check-document.js";
 import { checkText } from "../check/check-text.js";
+import { CheckingCommand, exitCodeOf } from "../check/checking-command.js";
 import { IMAGE } from "../image-argument.js";
 
-export default class Check extends QcowCommand<typeof Check> {
+export default class Check extends CheckingCommand<typeof Check> {
   static override summary = "Check an image for corruption and leaked clusters.";
   static override description =
-    "Follows every reference, compares the refcounts with what was found, and never writes. Findings go to stderr. " +
+    "Follows every reference, compares the refcounts with what was found, and never writes without --repair. Findings go to stderr. " +
     "Exit codes are those of qemu-img: 0 clean, 1 could not check, 2 corrupt, 3 leaked clusters only, 63 no qcow2 image. When another " +
-    "process grows the file meanwhile, the check is repeated up to 5 times.";
+    "process grows the file meanwhile, the check is repeated up to 5 times. With --repair the image is checked again, and the exit code " +
+    "is that of the second check.";
   static override examples = [
     "<%= config.bin %> check disk.qcow2",
     "<%= config.bin %> check disk.qcow2 --json",
+    "<%= config.bin %> check disk.qcow2 --repair leaks",
   ];
   static override args = { image: IMAGE };
   static override flags = {
     output: string({ options: ["human", "json"], description: "The form of the output; human by default." }),
+    repair: string({
+      char: "r",
+      options: ["leaks", "all"],
+      description: "Repair what is found: leaked clusters only, or whatever can be repaired.",
+    }),
   };
 
-  async run(): Promise<CheckDocument> {
+  run(): Promise<CheckDocument> {
+    const { image } = this.args;
+    const { repair } = this.flags;
+    return repair === undefined
+      ? this.#check(image)
+      : this.repair(image, { mode: repair === "leaks" ? "leaks" : "all" });
+  }
+
+  async #check(image: string): Promise<CheckDocument> {
     const { checkImage } = await import("@qcow/engine");
     const options = await this.longOptions();
-    const backend = await this.openSource(this.args.image);
+    const backend = await this.openSource(image);
     try {
       const report = await checkImage(backend, options);
       // First: a reader of the output that goes away does not take the verdict with it.
       this.exitWith(exitCodeOf(report));
-      this.#printFindings(report);
+      this.noteFindings(report);
+      if (report.fileChanging) {
+        this.note("Warning: another process is changing the file; what was found may be out of date.");
+      }
       if (!this.jsonEnabled()) await this.print(checkText(report));
-      return checkDocument(report, this.args.image);
+      return checkDocument(report, image);
     } finally {
       await backend.close();
     }
   }
-
-  /** A file of another format is nothing that this checks, as qemu-img has it. */
-  protected override failureCode(error: Error): number | undefined {
-    return isFormatError(error, "QCOW2_BAD_MAGIC") ? ExitCode.notSupported : undefined;
-  }
-
-  #printFindings({ findings, findingsOmitted, fileChanging }: CheckReport): void {
-    for (const { severity, message, code } of findings) {
-      this.note(`${severity === "leak" ? "" : "ERROR "}${printable(message)} (${code})`);
-    }
-    if (findingsOmitted > 0) this.note(`… and ${findingsOmitted} more.`);
-    if (fileChanging) {
-      this.note("Warning: another process is changing the file; what was found may be out of date.");
-    }
-  }
-}
-
-function exitCodeOf({ checkErrors, corruptions, leaks }: CheckReport): ExitCode {
-  if (checkErrors > 0) return ExitCode.failed;
-  if (corruptions > 0) return ExitCode.corrupt;
-  return leaks > 0 ? ExitCode.leaks : ExitCode.ok;
 }
