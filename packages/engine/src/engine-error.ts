@@ -38,6 +38,8 @@ export type EngineErrorCode =
   | "QCOW2_DATA_LOSS"
   /** The image has something that keeps it from being changed in this way. */
   | "QCOW2_UNSUPPORTED_CHANGE"
+  /** What a new image is to be makes no sense, is too large for its clusters, or does not fit where it is to lie. */
+  | "QCOW2_BAD_OPTION"
   /** A check would need more memory than it is allowed. */
   | "QCOW2_CHECK_TOO_LARGE"
   /** Used after `close`. */

@@ -13,12 +13,14 @@ test("exports exactly this", () => {
       "Qcow2Image",
       "Qcow2Reader",
       "checkImage",
+      "createImage",
       "decodeToRaw",
       "discardZeroes",
-    "encodeRaw",
+      "encodeRaw",
       "isEngineError",
       "readChain",
       "readMetadata",
+      "repairImage",
     ]
   `);
 });
