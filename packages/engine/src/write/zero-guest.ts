@@ -109,24 +109,22 @@ function changeEntries(
     const guest = base + entry * clusterSize;
     const from = Math.max(start, guest);
     const to = Math.min(end, guest + clusterSize);
-    const inCluster = to === tables.virtualSize ? clusterSize : to - guest;
     // The disk may have grown since: what was its end then can lie within a subcluster now.
-    const windowEnd = inCluster - (inCluster % subclusterSize);
-    if (windowEnd < inCluster) addRange(write, Math.max(from, guest + windowEnd), to);
-    if (guest + windowEnd <= from) continue;
-    const subclusters = geometry.extendedL2
-      ? subclusterBits(from - guest, windowEnd, subclusterSize)
-      : from === guest && windowEnd === clusterSize
-        ? 0xffff_ffff
-        : 0;
-    const request = { subclusters, unmap, emptyBelow: isEmptyBelow(context, guest) };
-    const action = planZero(table.view, entry * l2EntrySize, request, geometry);
-    if (action === ZeroAction.none) continue;
-    if (action === ZeroAction.write) addRange(write, from, to);
-    else {
-      applyZero(context, table, entry * l2EntrySize, action, subclusters, unmap);
-      if (geometry.hasDataFile && unmap) addRange(punch, from, to);
+    const windowEnd = to === tables.virtualSize ? clusterSize : to - guest - ((to - guest) % subclusterSize);
+    const stop = Math.min(to, guest + windowEnd);
+    if (from < stop) {
+      const subclusters = geometry.extendedL2
+        ? subclusterBits(from - guest, windowEnd, subclusterSize)
+        : 0xffff_ffff;
+      const request = { subclusters, unmap, emptyBelow: isEmptyBelow(context, guest) };
+      const action = planZero(table.view, entry * l2EntrySize, request, geometry);
+      if (action === ZeroAction.write) addRange(write, from, stop);
+      else if (action !== ZeroAction.none) {
+        applyZero(context, table, entry * l2EntrySize, action, subclusters, unmap);
+        if (geometry.hasDataFile && unmap) addRange(punch, from, stop);
+      }
     }
+    if (stop < to) addRange(write, Math.max(from, stop), to);
   }
   return { write, punch };
 }
