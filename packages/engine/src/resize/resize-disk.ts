@@ -6,6 +6,7 @@ import { L1_TABLE_ENTRIES_MAX } from "@qcow/format";
 import { EngineError } from "../engine-error.js";
 import type { ImageMetadata } from "../image-metadata.js";
 import type { ActiveDisk } from "../write/open-disk.js";
+import { RangeLocks } from "../write/range-locks.js";
 import type { WriteContext } from "../write/write-context.js";
 import { zeroGuest } from "../write/zero-guest.js";
 import { growL1 } from "./grow-l1.js";
@@ -69,12 +70,18 @@ export async function shrinkDisk(context: ResizeContext, size: number, options: 
   const { disk, write, metadata } = context;
   const { tables, committer } = disk;
   const { clusterSize, guestBytesPerL2, dataFileRaw } = metadata.geometry;
-  const cut = Math.min(tables.virtualSize, Math.ceil(size / clusterSize) * clusterSize);
-  await zeroGuest(write, size, cut, true, options);
-  // Nothing shows through where the disk has ended: entries become empty, whatever lies below.
-  if (!dataFileRaw) await zeroGuest({ ...write, belowSize: 0 }, cut, tables.virtualSize, true, options);
+  const end = tables.virtualSize;
+  const cut = Math.min(end, Math.ceil(size / clusterSize) * clusterSize);
+  const giveUp = async (by: WriteContext): Promise<void> => {
+    await zeroGuest(by, size, cut, true, options);
+    // Nothing shows through where the disk has ended: entries become empty, whatever lies below.
+    if (!dataFileRaw) await zeroGuest({ ...by, belowSize: 0 }, cut, end, true, options);
+  };
+  await giveUp(write);
   const unlock = await write.locks.lock(0, Number.MAX_SAFE_INTEGER, true, options.signal);
   try {
+    // Writes that began before may have come in between. All that is locked now, so it takes locks of its own.
+    await giveUp({ ...write, locks: new RangeLocks() });
     const inUse = Math.ceil(size / guestBytesPerL2);
     for (let index = tables.l1.nextPresent(inUse, tables.l1.size); index < tables.l1.size; ) {
       tables.dropTable(index);

@@ -51,7 +51,7 @@ export async function writeCompressedGuest(
     const part = clusters.slice(start, end);
     const stop = Math.min(offset + source.byteLength, guest + part.length * clusterSize);
     if (plain) await writeGuest(context, guest, source.subarray(guest - offset, stop - offset), options);
-    else await storePart(context, index, part, options);
+    else await storePart(context, index, part, stop, options);
     await relieve(context);
     start = end;
   }
@@ -106,11 +106,11 @@ async function storePart(
   context: WriteContext,
   index: number,
   clusters: readonly CompressedCluster[],
+  end: number,
   options: IoOptions,
 ): Promise<void> {
-  const { clusterSize } = context.geometry;
-  const start = (clusters[0] as CompressedCluster).guest;
-  const unlock = await lockClusters(context, start, start + clusters.length * clusterSize, true, options);
+  const { guest } = clusters[0] as CompressedCluster;
+  const unlock = await lockClusters(context, guest, end, true, options);
   try {
     const table = await context.tables.useForChange(index, options);
     try {

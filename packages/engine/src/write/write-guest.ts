@@ -2,6 +2,7 @@
 // changes no entry shares its clusters with others, one that changes entries has them for itself.
 
 import type { IoOptions } from "@qcow/block";
+import { EngineError } from "../engine-error.js";
 import { invalidRunError } from "../mapping/invalid-run.js";
 import type { L2Span } from "../mapping/map-l2-table.js";
 import { executeWrite } from "./execute-write.js";
@@ -10,7 +11,7 @@ import { planWrite, type WritePlan } from "./plan-write.js";
 import { relieve } from "./relieve.js";
 import type { WriteContext } from "./write-context.js";
 
-/** Writes `source` at guest offset `offset`; it may go past the end of the disk within the last cluster. */
+/** Writes `source` at guest offset `offset`. */
 export async function writeGuest(
   context: WriteContext,
   offset: number,
@@ -31,9 +32,12 @@ export async function writeGuest(
   }
 }
 
-/** Locks the clusters of a part of the disk for somebody who changes their entries. */
-export function lockClusters(
-  { geometry, locks }: WriteContext,
+/**
+ * Locks the clusters of a part of the disk; `exclusive` for somebody who changes their entries. Rejects
+ * `QCOW2_OUT_OF_RANGE` when the disk has become too short for it meanwhile.
+ */
+export async function lockClusters(
+  { geometry, locks, tables, label }: WriteContext,
   start: number,
   end: number,
   exclusive: boolean,
@@ -41,7 +45,14 @@ export function lockClusters(
 ): Promise<() => void> {
   const { clusterSize } = geometry;
   const last = Math.ceil(end / clusterSize) * clusterSize;
-  return locks.lock(start - (start % clusterSize), last, exclusive, options.signal);
+  const unlock = await locks.lock(start - (start % clusterSize), last, exclusive, options.signal);
+  if (end <= tables.virtualSize) return unlock;
+  unlock();
+  throw new EngineError(
+    "QCOW2_OUT_OF_RANGE",
+    `the disk of ${label} has become ${tables.virtualSize} bytes long; offsets ${start} to ${end} do not lie within it`,
+    { offset: start },
+  );
 }
 
 /** Writes in place if no entry has to change; resolves with whether it did. */
