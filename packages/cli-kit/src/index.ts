@@ -11,6 +11,7 @@ export * from "./interruptible.js";
 export * from "./json-text.js";
 export * from "./open-for-writing.js";
 export * from "./open-image.js";
+export * from "./open-new-image.js";
 export * from "./open-writable-image.js";
 export * from "./parse-size.js";
 export * from "./progress.js";

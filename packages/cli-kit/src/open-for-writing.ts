@@ -13,6 +13,8 @@ export interface OpenForWritingOptions extends IoOptions {
   readonly unsafeBuffering?: boolean | undefined;
   /** Appended to the lines of `trace`, where more than one file is open. */
   readonly name?: string | undefined;
+  /** Makes the file, and rejects with `BACKEND_EXISTS` when there is one. */
+  readonly exclusive?: boolean | undefined;
 }
 
 /**
@@ -31,6 +33,7 @@ export async function openForWriting(
   const file: BlockBackend = await openWritable(location, {
     lock: "exclusive",
     sparse: true,
+    exclusive: options.exclusive,
     signal: options.signal,
   });
   const seen = options.trace === undefined ? file : traced(file, options.trace, options.name);

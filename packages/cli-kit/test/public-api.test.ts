@@ -25,6 +25,7 @@ it("exports these names and no others", () => {
       "openForWriting",
       "openImage",
       "openImageIn",
+      "openNewImage",
       "openRawInput",
       "openRawOutput",
       "openSource",
