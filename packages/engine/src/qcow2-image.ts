@@ -93,7 +93,7 @@ export class Qcow2Image implements AsyncDisposable {
    */
   static async open(backend: BlockBackend, options: OpenImageOptions = {}): Promise<Qcow2Image> {
     const head = await readHead(backend, { signal: options.signal, toleratesNoRefcountTable: true });
-    if (isDirty(head.header)) await repairImage(backend, { mode: "all", signal: options.signal });
+    if (isDirty(head.header)) await repairDirty(backend, options);
     const data =
       head.dataFile === undefined ? undefined : await openDataFile(head.dataFile.name, backend, options);
     let disk: ActiveDisk | undefined;
@@ -322,6 +322,16 @@ export class Qcow2Image implements AsyncDisposable {
       { offset },
     );
   }
+}
+
+// A repair clears the bit once the image is proven clean.
+async function repairDirty(backend: BlockBackend, { signal }: OpenImageOptions): Promise<void> {
+  const { after } = await repairImage(backend, { mode: "all", signal });
+  if (after.checkErrors === 0 && !isDirty((await readHead(backend, { signal })).header)) return;
+  throw new EngineError(
+    "QCOW2_CORRUPT",
+    `${backend.label} was not closed after it was written to, and could not be repaired; see what a check says`,
+  );
 }
 
 async function openDataFile(

@@ -5,6 +5,7 @@
 import { nextZeroRefcount, refcountAt } from "@qcow/format";
 import { EngineError } from "../engine-error.js";
 import { ClusterRuns } from "./cluster-runs.js";
+import { FreeHints } from "./free-hints.js";
 import type { MetadataPlaces } from "./metadata-places.js";
 import { Mutex } from "./mutex.js";
 import type { PendingFrees } from "./pending-frees.js";
@@ -40,6 +41,7 @@ export class Allocator {
   readonly #options: AllocatorOptions;
   readonly #store: RefcountStore;
   readonly #mutex = new Mutex();
+  readonly #hints = new FreeHints();
   /** No cluster below is free. */
   #searchFrom: number;
   /** No cluster from here on was ever used. */
@@ -174,19 +176,22 @@ export class Allocator {
     const { refcountBits, refcountBlockEntries } = this.#store.geometry;
     let missing = wanted;
     while (missing > 0) {
-      const base = this.#store.blockIndexOf(this.#searchFrom) * refcountBlockEntries;
-      const block = this.#store.peek(this.#store.blockIndexOf(this.#searchFrom));
+      const index = this.#store.blockIndexOf(this.#searchFrom);
+      const base = index * refcountBlockEntries;
+      const start = this.#searchFrom - base;
+      const from = Math.max(start, this.#hints.from(index));
+      if (from >= refcountBlockEntries) {
+        this.#searchFrom = base + refcountBlockEntries;
+        continue;
+      }
+      const block = this.#store.peek(index);
       if (block === undefined) return missing;
-      const within = nextZeroRefcount(
-        block.view,
-        this.#searchFrom - base,
-        refcountBlockEntries,
-        refcountBits,
-      );
+      const within = nextZeroRefcount(block.view, from, refcountBlockEntries, refcountBits);
       let end = within;
       const endMax = Math.min(refcountBlockEntries, within + missing);
       while (end < endMax && refcountAt(block.view, end, refcountBits) === 0) end++;
       this.#searchFrom = base + end;
+      if (start <= this.#hints.from(index)) this.#hints.noneBelow(index, end);
       if (end === within) continue;
       this.#claim(base + within, end - within);
       runs.add(base + within, end - within);
@@ -213,6 +218,8 @@ export class Allocator {
       this.#store.set(index, refcount - 1);
       if (refcount > 1) continue;
       this.#options.places.remove(index);
+      const perBlock = this.#store.geometry.refcountBlockEntries;
+      this.#hints.freed(this.#store.blockIndexOf(index), index % perBlock);
       if (index >= this.#options.firstCluster) this.#searchFrom = Math.min(this.#searchFrom, index);
     }
   }

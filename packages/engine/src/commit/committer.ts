@@ -148,6 +148,7 @@ export class Committer {
         await this.#flush(true, false);
       }
       markDurable(snapshot);
+      tables.l2.trim();
       observer?.commit?.({ tables: snapshot.mapping.length + snapshot.unreferenced.length });
     } catch (error) {
       putBack(snapshot);

@@ -147,11 +147,11 @@ class Encoder {
       : this.#image.write(offset, bytes, options);
   }
 
-  // A disk that has nothing reads as zero, unless something lies below.
+  // On a new disk that costs nothing. Space that is reserved stays so, unless the zeros hide what lies below.
   async #storeZeros(offset: number, length: number): Promise<void> {
-    if (this.#image.metadata.backingFile === undefined) return;
     const inside = Math.min(length, this.#image.virtualSize - offset);
-    await this.#image.writeZeroes(offset, inside, { unmap: true, signal: this.#signal });
+    const unmap = this.#image.metadata.backingFile !== undefined;
+    await this.#image.writeZeroes(offset, inside, { unmap, signal: this.#signal });
   }
 
   #report(length: number): void {

@@ -1,7 +1,7 @@
 // Makes the guest's disk longer or shorter. Owns the order: what will show is in place before the header says so, and
 // what the header no longer shows is given up before it says so; the size itself is one write.
 
-import type { IoOptions } from "@qcow/block";
+import type { BlockBackend, IoOptions } from "@qcow/block";
 import { L1_TABLE_ENTRIES_MAX } from "@qcow/format";
 import { EngineError } from "../engine-error.js";
 import type { ImageMetadata } from "../image-metadata.js";
@@ -55,8 +55,8 @@ export async function growDisk(context: ResizeContext, size: number, options: Io
   // Callers cannot see beyond the old end before the header says the new one.
   tables.virtualSize = size;
   try {
-    if (metadata.geometry.dataFileRaw) await write.dataBackend.resize(size);
-    await zeroGuest(write, oldSize, size, true, options);
+    if (metadata.geometry.dataFileRaw) await growRawFile(write.dataBackend, oldSize, size);
+    else await zeroGuest(write, oldSize, size, true, options);
     await committer.commit();
     await setSize(disk, size);
   } catch (error) {
@@ -94,6 +94,12 @@ export async function shrinkDisk(context: ResizeContext, size: number, options: 
     unlock();
   }
   if (dataFileRaw) await write.dataBackend.resize(size);
+}
+
+// What the file has behind the end of the disk is cut off, so that what appears is zero.
+async function growRawFile(file: BlockBackend, oldSize: number, size: number): Promise<void> {
+  if ((await file.size()) > oldSize) await file.resize(oldSize);
+  await file.resize(size);
 }
 
 async function setSize({ committer, header }: ActiveDisk, size: number): Promise<void> {

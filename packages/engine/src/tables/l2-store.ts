@@ -13,6 +13,9 @@ export class L2Table extends DirtyTable {
   users = 0;
 }
 
+/** Tables that are added before the next look, when none could be let go. */
+const EVICTION_PAUSE = 64;
+
 export interface L2StoreOptions {
   readonly tableBytes: number;
   /** Most bytes kept of tables that are clean and unused; one table is kept in any case. */
@@ -26,6 +29,8 @@ export class L2Store {
   /** By host offset, least recently used first. */
   readonly #tables = new Map<number, L2Table>();
   readonly #loading = new Map<number, Promise<L2Table>>();
+  /** Fewer tables than this are not worth looking for some to let go. */
+  #evictFrom = 0;
 
   constructor(backend: BlockBackend, options: L2StoreOptions) {
     this.#backend = backend;
@@ -93,6 +98,13 @@ export class L2Store {
   /** The table is no longer part of the image. */
   remove(offset: number): void {
     this.#tables.delete(offset);
+    this.#loading.delete(offset);
+  }
+
+  /** Lets tables go that had to be kept until the file had them. */
+  trim(): void {
+    this.#evictFrom = 0;
+    this.#evict(undefined);
   }
 
   /** Tables that the file does not have as they are. */
@@ -104,7 +116,9 @@ export class L2Store {
   #load(offset: number): Promise<L2Table> {
     const underWay = this.#loading.get(offset);
     if (underWay !== undefined) return underWay;
-    const loading = this.#read(offset).finally(() => this.#loading.delete(offset));
+    const loading = this.#read(offset).finally(() => {
+      if (this.#loading.get(offset) === loading) this.#loading.delete(offset);
+    });
     this.#loading.set(offset, loading);
     return loading;
   }
@@ -130,13 +144,16 @@ export class L2Store {
     return table;
   }
 
-  #evict(newest: L2Table): void {
+  #evict(newest: L2Table | undefined): void {
     let excess = this.#tables.size - this.#tablesMax;
+    if (excess <= 0 || this.#tables.size < this.#evictFrom) return;
     for (const [offset, table] of this.#tables) {
       if (excess <= 0) return;
       if (table === newest || table.users > 0 || !table.isInFile) continue;
       this.#tables.delete(offset);
       excess--;
     }
+    // All that is left is in use: looking again pays only when there are many more, or after a commit.
+    this.#evictFrom = excess > 0 ? this.#tables.size + EVICTION_PAUSE : 0;
   }
 }

@@ -35,6 +35,8 @@ export interface ActiveDisk {
   readonly committer: Committer;
   /** Refcounts reach the file when the image is closed. */
   readonly lazy: boolean;
+  /** Length in bytes of the image file when it was opened. */
+  readonly lengthAtOpen: number;
 }
 
 /** Rejects `QCOW2_CORRUPT`, `QCOW2_ENCRYPTED` or `QCOW2_REFERENCE_OUTSIDE_FILE` for an image that must not be changed. */
@@ -88,7 +90,7 @@ export async function openDisk(
   const { observer } = options;
   const parts = { header, refcounts, tables, pending, allocator, compressedSpace, lazy };
   const committer = new Committer({ backend, dataFile, ...parts, punchHoles, observer });
-  return { ...parts, places, committer };
+  return { ...parts, places, committer, lengthAtOpen: fileSize };
 }
 
 function lazyOrStrict({ header }: ImageMetadata): "lazy" | "strict" {

@@ -159,14 +159,15 @@ function setEntry(
 ): void {
   const at = ((guest - index * geometry.guestBytesPerL2) / geometry.clusterSize) * geometry.l2EntrySize;
   const { view } = table;
-  dropEntry(view.getUint32(at), view.getUint32(at + 4), geometry, pending, false);
   const entry = {
     kind: "compressed",
     hostOffset: BigInt(host),
     length: stream.byteLength,
     copied: false,
   } as const;
-  view.setBigUint64(at, encodeL2Entry(entry, geometry));
+  const encoded = encodeL2Entry(entry, geometry);
+  dropEntry(view.getUint32(at), view.getUint32(at + 4), geometry, pending, false);
+  view.setBigUint64(at, encoded);
   if (geometry.extendedL2) view.setBigUint64(at + 8, 0n);
   table.markDirty(at, geometry.l2EntrySize);
 }
