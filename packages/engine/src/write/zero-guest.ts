@@ -38,8 +38,13 @@ export async function zeroGuest(
   if (start < from) await writeZeros(context, { start, end: from }, options);
   for (let at = from; at < to; ) {
     options.signal?.throwIfAborted();
-    const index = Math.floor(at / guestBytesPerL2);
-    const stop = Math.min(to, (index + 1) * guestBytesPerL2);
+    const index = firstInUse(context, at, to);
+    const base = index * guestBytesPerL2;
+    if (base > at) {
+      at = base;
+      continue;
+    }
+    const stop = Math.min(to, base + guestBytesPerL2);
     for (const range of await zeroPart(context, index, { start: at, end: stop }, unmap, options)) {
       await writeZeros(context, range, options);
     }
@@ -47,6 +52,14 @@ export async function zeroGuest(
     at = stop;
   }
   if (to < end) await writeZeros(context, { start: to, end }, options);
+}
+
+/** Index of the first L2 table from `at` on that may have to change; there may be millions that are not there. */
+function firstInUse(context: WriteContext, at: number, end: number): number {
+  const { guestBytesPerL2 } = context.geometry;
+  const index = Math.floor(at / guestBytesPerL2);
+  if (!isEmptyBelow(context, at)) return index;
+  return context.tables.l1.nextPresent(index, Math.ceil(end / guestBytesPerL2));
 }
 
 async function zeroRawDataFile(

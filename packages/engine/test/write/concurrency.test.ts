@@ -195,10 +195,10 @@ async function checkSnapshot(backend: MemoryBackend, filled: number): Promise<vo
 
 describe("operations that run together", () => {
   test("read and leave what some order of them would, whichever way the disk ends its work", async () => {
-    await forSeeds(modelRuns(40), (random) => run(random));
+    await forSeeds(modelRuns(25), (random) => run(random));
   });
 
   test("do so while the disk is cut and grown", async () => {
-    await forSeeds(modelRuns(20), (random) => run(random, 3));
+    await forSeeds(modelRuns(12), (random) => run(random, 3));
   });
 });

@@ -120,13 +120,13 @@ async function withBacking(random: Random, fixed: Fixed): Promise<[ImageBuilder,
 
 describe("random operations", () => {
   test("on random images leave what the model says, and a clean image", async () => {
-    await forSeeds(modelRuns(120), async (random) => {
+    await forSeeds(modelRuns(50), async (random) => {
       await runOn(random, await randomImage(random), {});
     });
   });
 
   test("on small clusters, where tables grow and move, leave what the model says", async () => {
-    await forSeeds(modelRuns(60), async (random) => {
+    await forSeeds(modelRuns(20), async (random) => {
       const clusterBits = random.between(9, 10);
       await runOn(
         random,
@@ -137,17 +137,17 @@ describe("random operations", () => {
   });
 
   test("over a backing file, longer or shorter, leave what the model says", async () => {
-    await forSeeds(modelRuns(60), async (random) => {
+    await forSeeds(modelRuns(20), async (random) => {
       const clusterBits = random.between(9, 14);
       await runOn(random, ...(await withBacking(random, { clusterBits, extendedL2: false })));
     });
-    await forSeeds(modelRuns(20), async (random) => {
+    await forSeeds(modelRuns(8), async (random) => {
       await runOn(random, ...(await withBacking(random, { clusterBits: 14, extendedL2: true, version: 3 })));
     });
   });
 
   test("on images with extended L2 entries leave what the model says", async () => {
-    await forSeeds(modelRuns(40), async (random) => {
+    await forSeeds(modelRuns(15), async (random) => {
       await runOn(random, await randomImage(random, { clusterBits: 14, extendedL2: true, version: 3 }), {});
     });
   });
