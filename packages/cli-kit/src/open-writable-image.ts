@@ -11,6 +11,8 @@ import { type OpenImageOptions, openerFor } from "./open-image.js";
 export interface OpenWritableImageOptions extends Omit<OpenImageOptions, "snapshot"> {
   /** Flushes do nothing: fast, and after a power failure the image may be lost. */
   readonly unsafeBuffering?: boolean | undefined;
+  /** Opens the data file; by default it is opened under the policy. */
+  readonly openDataFile?: ((name: string, io: IoOptions) => Promise<BlockBackend>) | undefined;
   /** Given a line for each operation that takes over 30 seconds. */
   readonly warn?: ((line: string) => void) | undefined;
 }
@@ -28,43 +30,42 @@ export async function openWritableImage(
   options: OpenWritableImageOptions,
 ): Promise<WritableImage> {
   const backend = await openForWriting(address, options);
-  return await openImageIn(backend, address, options);
-}
-
-/** The same for a file that is open already, which is closed with the image, and when opening fails. */
-export async function openImageIn(
-  backend: BlockBackend,
-  address: string,
-  options: OpenWritableImageOptions,
-): Promise<WritableImage> {
   try {
-    const [{ Qcow2Image }, { nodeCompression, systemClock }] = await Promise.all([
-      import("@qcow/engine"),
-      import("@qcow/backend-node"),
-    ]);
-    const image = await Qcow2Image.open(backend, {
-      signal: options.signal,
-      compression: nodeCompression(),
-      openReference: openerFor(address, options),
-      openDataFile: dataFileOpener(address, options),
-      time: systemClock,
-      observer: slowIoObserver(options.warn),
-    });
-    return new OpenedWritableImage(image, backend);
+    return new OpenedWritableImage(await openImageIn(backend, address, options), backend);
   } catch (error) {
     await backend.close();
     throw error;
   }
 }
 
-/** Runs `job` with an image and closes that afterwards; when both fail, what `job` says is told. */
-export async function usingImage<T>(
-  opened: WritableImage,
-  job: (image: Qcow2Image) => Promise<T>,
+/** The same for a file that is open already, and stays the caller's. */
+export async function openImageIn(
+  backend: BlockBackend,
+  address: string,
+  options: OpenWritableImageOptions,
+): Promise<Qcow2Image> {
+  const [{ Qcow2Image }, { nodeCompression, systemClock }] = await Promise.all([
+    import("@qcow/engine"),
+    import("@qcow/backend-node"),
+  ]);
+  return await Qcow2Image.open(backend, {
+    signal: options.signal,
+    compression: nodeCompression(),
+    openReference: openerFor(address, options),
+    openDataFile: options.openDataFile ?? dataFileOpener(address, options),
+    time: systemClock,
+    observer: slowIoObserver(options.warn),
+  });
+}
+
+/** Runs `job` with what was opened and closes that afterwards; when both fail, what `job` says is told. */
+export async function usingImage<Opened extends { close(): Promise<void> }, T>(
+  opened: Opened,
+  job: (opened: Opened) => Promise<T>,
 ): Promise<T> {
   let result: T;
   try {
-    result = await job(opened.image);
+    result = await job(opened);
   } catch (error) {
     // Of the same cause, as a rule.
     await opened.close().catch(() => undefined);

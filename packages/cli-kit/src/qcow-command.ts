@@ -163,7 +163,7 @@ export abstract class QcowCommand<T extends typeof Command> extends Command {
     options: TargetOptions = {},
   ): Promise<R> {
     const opened = await openWritableImage(address, { ...this.writableOptions(address), ...options });
-    return await usingImage(opened, job);
+    return await usingImage(opened, ({ image }) => job(image));
   }
 
   /** Options for opening the image at `address` for changing it. */

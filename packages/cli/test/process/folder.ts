@@ -3,8 +3,15 @@
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll } from "vitest";
+import { afterAll, expect } from "vitest";
 import { type Ran, runQcow } from "./run-qcow.js";
+
+/** Fails unless the bytes are the same; a matcher would take minutes for megabytes. */
+export function expectSame(actual: Uint8Array, expected: Uint8Array): void {
+  if (Buffer.compare(actual, expected) === 0) return;
+  const at = actual.findIndex((byte, index) => byte !== expected[index]);
+  expect.fail(`${actual.length} bytes, not the ${expected.length} expected; the first other one is at ${at}`);
+}
 
 /** A temporary folder that goes away after the tests of the file. */
 export class Folder {

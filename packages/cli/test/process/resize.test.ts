@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import { Folder } from "./folder.js";
+import { expectSame, Folder } from "./folder.js";
 import { isCleanForQemu, qemuImg, skipsQemu } from "./qemu.js";
 import { filled, tinyImage } from "./tiny-image.js";
 
@@ -32,7 +32,7 @@ describe("resize", () => {
     expect(ran.stdout.toString()).toMatch(new RegExp(`^virtual size: .* \\(${size} bytes\\)\\n$`));
     expect(await sizeOf("disk.qcow2")).toBe(size);
     const start = await folder.qcow("read", "disk.qcow2", "--offset", "0", "--bytes", "100000");
-    expect(start.stdout).toEqual(Buffer.concat([disk, Buffer.alloc(100_000 - DISK_BYTES)]));
+    expectSame(start.stdout, Buffer.concat([disk, Buffer.alloc(100_000 - DISK_BYTES)]));
     expect(await folder.check("disk.qcow2")).toBe(0);
   });
 
@@ -51,7 +51,7 @@ describe("resize", () => {
       const ran = await folder.qcow("resize", "disk.qcow2", ...args);
       expect(ran.stderr).toMatch(/65536 bytes.* 16384 bytes .*\(QCOW2_DATA_LOSS\)\n.*--shrink/);
       expect(ran.exitCode).toBe(1);
-      expect(folder.get("disk.qcow2")).toEqual(before);
+      expectSame(folder.get("disk.qcow2"), before);
     },
   );
 
@@ -66,7 +66,7 @@ describe("resize", () => {
     const ran = await folder.qcow("resize", ...words);
     expect(ran.stderr).toBe("");
     expect(await sizeOf("disk.qcow2")).toBe(16_384);
-    expect(await folder.disk("disk.qcow2")).toEqual(disk.subarray(0, 16_384));
+    expectSame(await folder.disk("disk.qcow2"), disk.subarray(0, 16_384));
     expect(await folder.check("disk.qcow2")).toBe(0);
     expect((await folder.qcow("resize", "disk.qcow2", "64K")).exitCode).toBe(0);
     expect((await folder.disk("disk.qcow2")).subarray(16_384).every((byte) => byte === 0)).toBe(true);
@@ -84,7 +84,7 @@ describe("resize", () => {
     const ran = await folder.qcow("resize", ...args);
     expect(ran.stderr).toContain("(CLI_USAGE)");
     expect(ran.exitCode).toBe(64);
-    expect(folder.get("disk.qcow2")).toEqual(before);
+    expectSame(folder.get("disk.qcow2"), before);
   });
 
   it("past what the format can say is refused", async () => {

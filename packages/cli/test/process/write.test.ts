@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { beforeEach, describe, expect, it } from "vitest";
-import { Folder } from "./folder.js";
+import { expectSame, Folder } from "./folder.js";
 import { heldByQemu, isCleanForQemu, qemuImg, skipsQemu } from "./qemu.js";
 import { PROGRAM, runQcow } from "./run-qcow.js";
 import { filled, tinyImage } from "./tiny-image.js";
@@ -29,7 +29,7 @@ describe("write", () => {
     disk.fill(0, 4608, 5120).write("grüße", 4608);
     const ran = await folder.qcow("write", "disk.qcow2", "--sector", "9", "--text", "grüße");
     expect(ran).toEqual({ exitCode: 0, stdout: Buffer.alloc(0), stderr: "" });
-    expect(await folder.disk("disk.qcow2")).toEqual(disk);
+    expectSame(await folder.disk("disk.qcow2"), disk);
     expect(await folder.check("disk.qcow2")).toBe(0);
   });
 
@@ -39,20 +39,20 @@ describe("write", () => {
     const document = await folder.json("write", "disk.qcow2", "--offset", "4100", "--input", "bytes");
     expect(document).toEqual({ filename: "disk.qcow2", offset: 4100, bytes: 14_336 - 4100 });
     disk.fill(0, 4100, 14_336).set(bytes, 4100);
-    expect(await folder.disk("disk.qcow2")).toEqual(disk);
+    expectSame(await folder.disk("disk.qcow2"), disk);
     expect(await folder.check("disk.qcow2")).toBe(0);
   });
 
   it("puts what comes on stdin", async () => {
     const bytes = Buffer.alloc(DISK_BYTES, "abc");
     expect((await write(bytes, "--input", "-")).exitCode).toBe(0);
-    expect(await folder.disk("disk.qcow2")).toEqual(bytes);
+    expectSame(await folder.disk("disk.qcow2"), bytes);
   });
 
   it("writes nothing of an empty text", async () => {
     const document = await folder.json("write", "disk.qcow2", "--text", "");
     expect(document).toEqual({ filename: "disk.qcow2", offset: 0, bytes: 0 });
-    expect(await folder.disk("disk.qcow2")).toEqual(disk);
+    expectSame(await folder.disk("disk.qcow2"), disk);
   });
 
   it.each([
@@ -65,7 +65,7 @@ describe("write", () => {
     const ran = await folder.qcow("write", "disk.qcow2", ...args);
     expect(ran.stderr).toMatch(/past the end of the disk.*nothing was written \(QCOW2_OUT_OF_RANGE\)/);
     expect(ran.exitCode).toBe(1);
-    expect(folder.get("disk.qcow2")).toEqual(before);
+    expectSame(folder.get("disk.qcow2"), before);
   });
 
   it("ends where stdin goes past the end, and says what it has written", async () => {
@@ -85,8 +85,8 @@ describe("write", () => {
     const base = folder.get("base.qcow2");
     await folder.json("write", "disk.qcow2", "--sector", "9", "--text", "x");
     disk.fill(0, 4608, 5120).write("x", 4608);
-    expect(await folder.disk("disk.qcow2")).toEqual(disk);
-    expect(folder.get("base.qcow2")).toEqual(base);
+    expectSame(await folder.disk("disk.qcow2"), disk);
+    expectSame(folder.get("base.qcow2"), base);
   });
 
   it("writes to a data file in the image's folder, and to no other", async () => {
@@ -119,7 +119,7 @@ describe("write refuses", () => {
     const ran = await folder.qcow("write", ...args);
     expect(ran.stderr).toContain(`(${code})`);
     expect(ran.exitCode).toBe(exitCode);
-    expect(folder.get("disk.qcow2")).toEqual(before);
+    expectSame(folder.get("disk.qcow2"), before);
   });
 
   it("an image that is marked corrupt, and says what helps", async () => {
@@ -129,7 +129,7 @@ describe("write refuses", () => {
     const ran = await folder.qcow("write", "disk.qcow2", "--text", "a");
     expect(ran.stderr).toMatch(/\(QCOW2_CORRUPT\)\n.*qcow repair/);
     expect(ran.exitCode).toBe(1);
-    expect(folder.get("disk.qcow2")).toEqual(Buffer.from(image));
+    expectSame(folder.get("disk.qcow2"), Buffer.from(image));
   });
 
   it.skipIf(skipsQemu || process.platform !== "linux")(

@@ -1,0 +1,99 @@
+// `qcow encode`: a raw disk as a new image. Owns the flags and the size; making the image is making-command.ts, filling it
+// the engine's.
+
+import { string } from "@oclif/core/args";
+import { boolean } from "@oclif/core/flags";
+import type { ReadableBlockBackend } from "@qcow/block";
+import { CommandError, openerFor, openRawInput, parseAddress, sizeFlag } from "@qcow/cli-kit";
+import type { Qcow2Image } from "@qcow/engine";
+import { printable } from "@qcow/format";
+import { MakingCommand } from "../create/making-command.js";
+import { NEW_IMAGE_FLAGS } from "../create/new-image-flags.js";
+import { allocatedSize } from "../info/allocated-size.js";
+import { type ImageInfo, imageInfo } from "../info/image-info.js";
+
+const SECTOR_BYTES = 512;
+const STREAM = "-";
+
+export default class Encode extends MakingCommand<typeof Encode> {
+  static override summary = "Make an image of a raw disk.";
+  static override description =
+    "What OUT held before is lost. Clusters of RAW that are zero take no space in OUT, and holes of RAW are not read. The " +
+    "options are those of create. An interrupted encode removes OUT if it is new; an older OUT, and any OUT when the " +
+    "program is killed, is then a sound image of a part of RAW, or no image yet. The JSON document is the one of info.";
+  static override examples = [
+    "<%= config.bin %> encode disk.raw disk.qcow2",
+    "<%= config.bin %> encode disk.raw disk.qcow2 --compress --compression-type zstd",
+    "<%= config.bin %> encode /dev/sdb disk.qcow2 --cluster-size 128K --extended-l2",
+  ];
+  static override args = {
+    raw: string({ required: true, description: "The raw disk: a file, or a block device." }),
+    out: string({ required: true, description: "The image to make: a path or a file: URL." }),
+  };
+  static override flags = {
+    size: sizeFlag("Size of the disk, if it is to be longer than RAW; what is added is zero."),
+    compress: boolean({ char: "c", description: "Compress each cluster that gets smaller by it." }),
+    ...NEW_IMAGE_FLAGS,
+  };
+
+  async run(): Promise<ImageInfo> {
+    const { raw, out } = this.args;
+    if (raw === STREAM || out === STREAM) {
+      throw new CommandError("CLI_USAGE", "encode needs files: RAW and OUT cannot be - (stdin, stdout)", {
+        hint: "Write the stream to a file first.",
+      });
+    }
+    const backing = await this.backingFacts(out, this.flags);
+    await this.#requireBackingPolicy();
+    const source = await openRawInput(parseAddress(raw).location, backing.identities, {
+      signal: this.signal,
+    });
+    try {
+      return await this.#encode(source, backing.identities);
+    } finally {
+      await source.close();
+    }
+  }
+
+  async #encode(source: ReadableBlockBackend, backing: ReadonlySet<string>): Promise<ImageInfo> {
+    const { out } = this.args;
+    const { identity } = source;
+    const metadata = await this.makeImage({
+      out,
+      flags: this.flags,
+      size: this.#size(await source.size({ signal: this.signal })),
+      inputs: new Set([...backing, ...(identity === undefined ? [] : [identity])]),
+      fill: (image) => this.#fill(source, image),
+    });
+    return imageInfo(metadata, { filename: out, allocated: await allocatedSize(out) });
+  }
+
+  #size(rawBytes: number): number {
+    const { size = rawBytes } = this.flags;
+    if (size >= rawBytes) return size;
+    throw new CommandError(
+      "CLI_USAGE",
+      `${printable(this.args.raw)} has ${rawBytes} bytes, more than the ${size} of --size`,
+    );
+  }
+
+  async #fill(source: ReadableBlockBackend, image: Qcow2Image): Promise<void> {
+    const { encodeRaw } = await import("@qcow/engine");
+    const options = await this.longOptions();
+    await encodeRaw(source, image, { ...options, compress: this.flags.compress });
+    const end = Math.ceil((await source.size()) / SECTOR_BYTES) * SECTOR_BYTES;
+    // What a backing file has there must not show.
+    await image.writeZeroes(end, image.virtualSize - end, { unmap: true, signal: this.signal });
+  }
+
+  /** The image will be opened to be filled, so what it names must be allowed to be; said before OUT is touched. */
+  async #requireBackingPolicy(): Promise<void> {
+    const { "backing-file": name, "backing-format": format } = this.flags;
+    if (name === undefined) return;
+    const { out } = this.args;
+    const from = parseAddress(out).location;
+    const open = openerFor(out, this.openOptions());
+    const { backend } = await open({ kind: "backing", name, format, from }, { signal: this.signal });
+    await backend.close();
+  }
+}
