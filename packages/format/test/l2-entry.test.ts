@@ -10,6 +10,7 @@ import {
   l2EntryIsCopied,
   l2EntryKind,
   l2EntryOffset,
+  putL2Entry,
 } from "../src/index.js";
 import { expectFormatError } from "./expect-format-error.js";
 import { u64 } from "./sample-header.js";
@@ -147,5 +148,29 @@ describe("encodeL2Entry", () => {
   ] as const)("refuses %s", (_title, wrong, geometry, field) => {
     const expected = { code: "QCOW2_INVALID_FIELD", structure: "L2 entry", field } as const;
     expectFormatError(() => encodeL2Entry(wrong, geometry), expected);
+  });
+});
+
+describe("putL2Entry", () => {
+  it("writes what encodeL2Entry would, for every offset below 2^53, and no byte beside it", () => {
+    const cases = fc.record({
+      cluster: fc.nat({ max: 2 ** 44 - 1 }),
+      copied: fc.boolean(),
+      zero: fc.boolean(),
+      at: fc.nat({ max: 3 }),
+    });
+    fc.assert(
+      fc.property(cases, ({ cluster, copied, zero, at }) => {
+        const offset = cluster * 512;
+        const kinds = ["unallocated", "normal", "zeroPlain", "zeroAllocated"] as const;
+        const kind = kinds[(zero ? 2 : 0) + (offset === 0 ? 0 : 1)] as (typeof kinds)[number];
+        const entry = encodeL2Entry({ kind, offset: BigInt(offset), copied, reserved: 0n }, V3);
+        const table = new DataView(new Uint8Array(32).fill(0xa5).buffer);
+        const expected = new DataView(table.buffer.slice(0));
+        expected.setBigUint64(at * 8, entry);
+        putL2Entry(table, at * 8, offset, copied, zero);
+        expect(new Uint8Array(table.buffer)).toEqual(new Uint8Array(expected.buffer));
+      }),
+    );
   });
 });

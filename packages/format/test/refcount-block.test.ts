@@ -1,6 +1,14 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { decodeRefcounts, readRefcount, writeRefcount } from "../src/index.js";
+import {
+  decodeRefcounts,
+  nextZeroRefcount,
+  readRefcount,
+  refcountAt,
+  refcountMax,
+  setRefcountAt,
+  writeRefcount,
+} from "../src/index.js";
 import { expectFormatError } from "./expect-format-error.js";
 
 const WIDTHS = [1, 2, 4, 8, 16, 32, 64];
@@ -97,5 +105,65 @@ describe("decodeRefcounts", () => {
 
   it("refuses an array without room as the caller's mistake", () => {
     expect(() => decodeRefcounts(new Uint8Array(8), 16, new Uint16Array(4), 1, 4)).toThrow(RangeError);
+  });
+});
+
+describe("refcounts as numbers", () => {
+  const MAX = Number.MAX_SAFE_INTEGER;
+
+  it("are what the typed functions say, and change nothing else", () => {
+    const cases = fc.record({
+      bytes: fc.uint8Array({ minLength: 64, maxLength: 64 }),
+      width: fc.constantFrom(...WIDTHS),
+      at: fc.nat(),
+      value: fc.nat({ max: MAX - 1 }),
+    });
+    fc.assert(
+      fc.property(cases, ({ bytes, width, at, value }) => {
+        const index = at % ((64 * 8) / width);
+        const exact = readRefcount(bytes, index, width);
+        const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+        expect(refcountAt(view, index, width)).toBe(exact > BigInt(MAX) ? MAX : Number(exact));
+        const written = bytes.slice();
+        const fits = width === 64 ? value : value % 2 ** width;
+        writeRefcount(written, index, width, BigInt(fits));
+        setRefcountAt(view, index, width, fits);
+        expect(bytes).toEqual(written);
+        expect(refcountAt(view, index, width)).toBe(fits);
+      }),
+    );
+  });
+
+  it("are found by the first that is 0, from a place up to another", () => {
+    const cases = fc.record({
+      bytes: fc.array(fc.constantFrom(0, 0, 1, 0x10, 0xff), { minLength: 16, maxLength: 16 }),
+      width: fc.constantFrom(...WIDTHS),
+      from: fc.nat(),
+      to: fc.nat(),
+    });
+    fc.assert(
+      fc.property(cases, ({ bytes, width, from, to }) => {
+        const block = Uint8Array.from(bytes);
+        const entries = 128 / width;
+        const [start, end] = [from % (entries + 1), to % (entries + 1)].sort((a, b) => a - b) as [
+          number,
+          number,
+        ];
+        let expected = start;
+        while (expected < end && readRefcount(block, expected, width) !== 0n) expected++;
+        expect(nextZeroRefcount(new DataView(block.buffer), start, end, width)).toBe(expected);
+      }),
+    );
+  });
+
+  it("go up to all ones of their width, or to what numbers count", () => {
+    expect(WIDTHS.map(refcountMax)).toEqual([1, 3, 15, 255, 65_535, 0xffff_ffff, MAX - 1]);
+    const view = new DataView(new ArrayBuffer(8));
+    for (const width of WIDTHS) {
+      setRefcountAt(view, 0, width, refcountMax(width));
+      expect(refcountAt(view, 0, width)).toBe(refcountMax(width));
+    }
+    view.setBigUint64(0, 2n ** 64n - 1n);
+    expect(refcountAt(view, 0, 64)).toBe(MAX);
   });
 });
