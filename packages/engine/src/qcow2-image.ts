@@ -15,6 +15,7 @@ import { readHead } from "./read-head.js";
 import { repairImage } from "./repair/repair-image.js";
 import { growDisk, type ResizeContext, requireResizable, shrinkDisk } from "./resize/resize-disk.js";
 import { closeDisk } from "./write/close-disk.js";
+import { openDataFile } from "./write/open-data-file.js";
 import { type ActiveDisk, openDisk } from "./write/open-disk.js";
 import { Operations } from "./write/operations.js";
 import { RangeLocks } from "./write/range-locks.js";
@@ -227,6 +228,7 @@ export class Qcow2Image implements AsyncDisposable {
   async #resize(size: number, options: ResizeOptions): Promise<void> {
     const { tables } = this.#disk;
     const context: ResizeContext = { disk: this.#disk, write: this.#context, metadata: this.metadata };
+    options.signal?.throwIfAborted();
     this.#requireSound();
     if (size === tables.virtualSize) return;
     if (size < tables.virtualSize && options.allowDataLoss !== true) {
@@ -332,21 +334,4 @@ async function repairDirty(backend: BlockBackend, { signal }: OpenImageOptions):
     "QCOW2_CORRUPT",
     `${backend.label} was not closed after it was written to, and could not be repaired; see what a check says`,
   );
-}
-
-async function openDataFile(
-  name: string,
-  backend: BlockBackend,
-  options: OpenImageOptions,
-): Promise<BlockBackend> {
-  if (options.openDataFile === undefined) {
-    throw new EngineError(
-      "QCOW2_MISSING_CAPABILITY",
-      `${backend.label} has an external data file, and nothing was given to open it for writing with`,
-    );
-  }
-  const data = await options.openDataFile(name, { signal: options.signal });
-  if (data.identity === undefined || data.identity !== backend.identity) return data;
-  await data.close();
-  throw new EngineError("QCOW2_CHAIN_LOOP", `the external data file of ${backend.label} is the image itself`);
 }
