@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // Judges the command line against malformed and hostile images: info, check, map and decode of each must satisfy
-// the case's `must` line within 10 s and 512 MiB. Prints a table; exits 1 on any violation.
+// the case's `must` line within 10 s and 512 MiB, and the repair of a copy must do no harm. Prints a table; exits 1 on
+// any violation.
 //
 //   node scripts/malformed.mjs [--dir DIR] [--only NAME…] [--jobs N] [--cli PATH]
 //

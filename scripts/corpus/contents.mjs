@@ -84,7 +84,7 @@ export async function snapshots(image, cli) {
 }
 
 /** `decode IMAGE -` up to 64 MiB, and `decode IMAGE FILE` for every disk that has a recorded hash. */
-export async function decode(image, cli, scratch) {
+export async function decode(image, cli, { scratch }) {
   const toPipe = () => cli(["decode", image.top, "-"], { digest: true });
   if (isEncrypted(image)) return refusal("decode -", await toPipe());
   if (image.sha256 === null) return undefined;

@@ -2,8 +2,9 @@
 import { chain, check, info, map } from "./answers.mjs";
 import { decode, snapshots, wholeDisk } from "./contents.mjs";
 import { fingerprints, touched } from "./fingerprint.mjs";
+import { repair } from "./repair.mjs";
 
-const ASPECTS = { contents: wholeDisk, check, map, info, chain, snapshots, decode };
+const ASPECTS = { contents: wholeDisk, check, map, info, chain, snapshots, decode, repair };
 
 /** Names of the columns, in the order of the table. */
 export const aspectNames = [...Object.keys(ASPECTS), "untouched"];
@@ -13,7 +14,9 @@ export async function judge(image, { folder, scratch, cli }) {
   const before = await fingerprints(folder, image.files);
   const aspects = {};
   for (const [name, aspect] of Object.entries(ASPECTS)) {
-    aspects[name] = await aspect(image, cli, scratch).catch((error) => [`the judge failed: ${error.stack}`]);
+    aspects[name] = await aspect(image, cli, { scratch, folder }).catch((error) => [
+      `the judge failed: ${error.stack}`,
+    ]);
   }
   const after = await fingerprints(folder, image.files);
   aspects.untouched = [...damaged(image, before), ...touched(before, after)];

@@ -1,11 +1,12 @@
-// Owns judging one malformed image: the four commands under limits, then once more under strace where the case
-// names something outside itself.
+// Owns judging one malformed image: the four commands under limits, once more under strace where the case names
+// something outside itself, then the repair of a copy.
 import { join } from "node:path";
 import { fingerprints, touched } from "../corpus/fingerprint.mjs";
 import { unmetDemands } from "./demands.mjs";
 import { externalTouches, traced } from "./external-names.mjs";
 import { limitedRun } from "./limited-run.mjs";
 import { badManners } from "./manners.mjs";
+import { judgeRepair } from "./repair.mjs";
 
 const COMMANDS = {
   info: (file) => ["info", file],
@@ -33,6 +34,8 @@ export async function judge(testCase, { folder, scratch, cliPath, qemu, trace })
   if (trace && testCase.kind === "no-external") {
     violations.push(...(await tracedRuns(testCase, { folder, scratch, cliPath, env })));
   }
+  const repair = await judgeRepair(testCase, { folder, scratch, cliPath, env, qemu, decoded: runs.decode });
+  violations.push(...repair.violations);
   violations.push(...touched(before, await fingerprints(folder, [testCase.file])));
   return { testCase, runs, violations };
 }

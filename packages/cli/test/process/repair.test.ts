@@ -106,11 +106,12 @@ describe("repair", () => {
   });
 });
 
-const hasQemu = spawnSync("qemu-io", ["--version"]).status === 0;
+const QEMU_IO = "qemu-io";
+const hasQemu = spawnSync(QEMU_IO, ["--version"]).status === 0;
 
 it.skipIf(!hasQemu)("an image that QEMU has open is not repaired (needs qemu-io)", async () => {
   const before = bytesOf("leak.qcow2");
-  const holder = spawn("qemu-io", ["leak.qcow2"], { cwd, stdio: ["pipe", "pipe", "ignore"] });
+  const holder = spawn(QEMU_IO, ["leak.qcow2"], { cwd, stdio: ["pipe", "pipe", "ignore"] });
   try {
     await new Promise((resolve) => holder.stdout.once("data", resolve));
     const ran = await qcow("repair", "leak.qcow2");
