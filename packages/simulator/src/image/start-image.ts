@@ -2,7 +2,7 @@
 // its shape says. Owns the order; the contents are known, since nothing fails here.
 
 import { MemoryBackend } from "@qcow/backend-memory";
-import { Qcow2Image } from "@qcow/engine";
+import { createImage, Qcow2Image } from "@qcow/engine";
 import { type Files, writeOptions } from "../disk/files.js";
 import { patternBytes } from "../pattern.js";
 import type { ImageShape } from "../plan/shape.js";
@@ -10,7 +10,7 @@ import type { Random } from "../random.js";
 import { atRest } from "../run/driver.js";
 import type { KeptSnapshot } from "../run/judge-files.js";
 import { addSnapshot } from "./add-snapshot.js";
-import { freshImage } from "./fresh-image.js";
+import { BACKING_NAME, DATA_NAME, freshImage } from "./fresh-image.js";
 
 export interface Start {
   readonly files: Files;
@@ -22,7 +22,7 @@ export async function startImage(shape: ImageShape, random: Random): Promise<Sta
   const contents = new Uint8Array(shape.size);
   const backing = shape.backing && (await backingFile(shape, random, contents));
   const data = shape.dataFile && new MemoryBackend({ label: "data", size: shape.size });
-  let image = MemoryBackend.fromBytes(freshImage(shape), { label: "image" });
+  let image = await emptyImage(shape, data);
   const snapshots: KeptSnapshot[] = [];
   await fill({ image, data, backing }, contents, shape.fills, shape.clusterBits, random);
   for (let number = 1; number <= shape.snapshots; number++) {
@@ -34,6 +34,26 @@ export async function startImage(shape: ImageShape, random: Random): Promise<Sta
     await fill({ image, data, backing }, contents, random.below(6), shape.clusterBits, random);
   }
   return { files: { image, data, backing }, contents, snapshots };
+}
+
+async function emptyImage(shape: ImageShape, data: MemoryBackend | undefined): Promise<MemoryBackend> {
+  const { created, version, refcountBits, extendedL2, compression, lazy, size, backing, dataFile } = shape;
+  if (created === undefined) return MemoryBackend.fromBytes(freshImage(shape), { label: "image" });
+  const image = new MemoryBackend({ label: "image" });
+  const options = {
+    size,
+    clusterSize: 2 ** shape.clusterBits,
+    version,
+    refcountBits,
+    extendedL2,
+    lazyRefcounts: lazy,
+    compressionMethod: compression,
+    backingFile: backing && { name: BACKING_NAME, format: backing.format },
+    dataFile: data && { name: DATA_NAME, raw: dataFile === "raw", backend: data },
+    preallocation: created,
+  };
+  await atRest(createImage(image, options), "creating");
+  return image;
 }
 
 /** Contents below the disk; `contents` are set to what shows through. */

@@ -1,5 +1,6 @@
 // What the image of a run is like. Owns which geometries are drawn, and how often; building one is image/'s business.
 
+import type { Preallocation } from "@qcow/engine";
 import type { Random } from "../random.js";
 
 export interface BackingShape {
@@ -27,6 +28,10 @@ export interface ImageShape {
   readonly snapshots: number;
   /** Persistent bitmaps in the starting image. */
   readonly bitmaps: boolean;
+  /** How the engine's own `createImage` makes the image; absent for one that is laid out by hand. */
+  readonly created: Preallocation | undefined;
+  /** Most bytes of L2 tables that the writer keeps in memory; absent leaves it to the engine. */
+  readonly cacheBytes: number | undefined;
   /** Whether the backend can punch holes. */
   readonly holes: boolean;
   /** Writes that fill the starting image. */
@@ -41,6 +46,7 @@ export function drawShape(random: Random): ImageShape {
   const dataFile = version === 3 && random.chance(0.12) ? random.pick(["plain", "raw"] as const) : undefined;
   const size = drawSize(random, clusterBits);
   const backing = dataFile !== "raw" && random.chance(0.25) ? drawBacking(random, size) : undefined;
+  const bitmaps = version === 3 && dataFile === undefined && random.chance(0.08);
   return {
     version,
     clusterBits,
@@ -58,13 +64,24 @@ export function drawShape(random: Random): ImageShape {
     backing,
     dataFile,
     snapshots: dataFile === undefined && random.chance(0.25) ? random.between(1, 2) : 0,
-    bitmaps: version === 3 && dataFile === undefined && random.chance(0.08),
+    bitmaps,
+    created: bitmaps ? undefined : drawCreated(random, backing !== undefined && !extendedL2),
+    cacheBytes: random.chance(0.5) ? random.pick([1, 2, 5]) * 2 ** clusterBits : undefined,
     holes: random.chance(0.7),
     fills: random.weighted([
       [2, 0],
       [5, random.between(1, 20)],
     ]),
   };
+}
+
+function drawCreated(random: Random, plain: boolean): Preallocation | undefined {
+  const preallocated = random.pick(["metadata", "falloc", "full"] as const);
+  return random.weighted([
+    [5, undefined],
+    [4, "off"],
+    [1, plain ? "off" : preallocated],
+  ] as const);
 }
 
 const CLUSTERS = [
@@ -126,6 +143,8 @@ export function describeShape(shape: ImageShape): string {
   if (dataFile !== undefined) words.push(`${dataFile} data file`);
   if (snapshots > 0) words.push(`${snapshots} snapshots`);
   if (shape.bitmaps) words.push("bitmaps");
+  if (shape.created !== undefined) words.push(`created with preallocation ${shape.created}`);
+  if (shape.cacheBytes !== undefined) words.push(`${shape.cacheBytes} bytes of tables in memory`);
   if (!shape.holes) words.push("no holes");
   return words.join(", ");
 }

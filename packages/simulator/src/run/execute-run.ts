@@ -123,11 +123,12 @@ class Run {
   }
 
   async #open(): Promise<void> {
-    const { clusterBits, holes, refcounts } = this.#plan.shape;
+    const { clusterBits, holes, refcounts, cacheBytes } = this.#plan.shape;
     if (isDirty(decodeHeader(this.#machine.files().image.toBytes(0, 512)))) this.#leaksAllowed = false;
     const options = {
       ...this.#machine.openOptions,
       refcounts,
+      metadataCacheBytes: cacheBytes,
       punchHoles: holes,
       reuseFreedAtOnce: this.#mutation === "reuse-at-once",
     };
