@@ -1,9 +1,18 @@
 // The clusters that hold metadata, whatever the refcounts say of them. Owns the last line of defence: an image whose
 // refcounts are too low must not have its tables overwritten, so the allocator asks here before it gives a cluster out.
 
+/** A part of the image file, in bytes. */
+export interface HostRange {
+  readonly offset: number;
+  readonly length: number;
+}
+
 export class MetadataPlaces {
   readonly #clusterSize: number;
   readonly #clusters = new Set<number>();
+  /** First clusters and ends of claimed runs, ascending, apart from each other. */
+  readonly #claimStarts: number[] = [];
+  readonly #claimEnds: number[] = [];
 
   constructor(clusterSize: number) {
     this.#clusterSize = clusterSize;
@@ -19,24 +28,45 @@ export class MetadataPlaces {
   addNew(offset: number, length: number): boolean {
     const end = Math.ceil((offset + length) / this.#clusterSize);
     for (let index = Math.floor(offset / this.#clusterSize); index < end; index++)
-      if (this.#clusters.has(index)) return false;
+      if (this.has(index)) return false;
     this.add(offset, length);
     return true;
   }
 
-  /** Host cluster `index` is free: it holds nothing any more. */
+  /**
+   * As `add`, once, for ranges that an image claims and nobody has looked at: kept as runs, since a few bytes may claim
+   * millions of clusters again and again. What lies behind `fileSize` is left out.
+   */
+  setClaims(ranges: readonly HostRange[], fileSize: number): void {
+    const sorted = ranges
+      .filter(({ offset, length }) => length > 0 && offset < fileSize)
+      .sort((a, b) => a.offset - b.offset);
+    for (const { offset, length } of sorted) {
+      const start = Math.floor(offset / this.#clusterSize);
+      const end = Math.ceil(Math.min(offset + length, fileSize) / this.#clusterSize);
+      const last = this.#claimEnds.length - 1;
+      const lastEnd = this.#claimEnds[last] ?? -1;
+      if (start <= lastEnd) this.#claimEnds[last] = Math.max(lastEnd, end);
+      else {
+        this.#claimStarts.push(start);
+        this.#claimEnds.push(end);
+      }
+    }
+  }
+
+  /** Host cluster `index`, which was added, is free: it holds nothing any more. */
   remove(index: number): void {
     this.#clusters.delete(index);
   }
 
   /** Whether host cluster `index` holds metadata. */
   has(index: number): boolean {
-    return this.#clusters.has(index);
+    return this.#clusters.has(index) || this.#isClaimed(index);
   }
 
   /** Index of the last cluster that holds metadata. */
   last(): number {
-    let last = 0;
+    let last = Math.max(0, (this.#claimEnds.at(-1) ?? 0) - 1);
     for (const index of this.#clusters) if (index > last) last = index;
     return last;
   }
@@ -47,9 +77,19 @@ export class MetadataPlaces {
    */
   headerEnd(): number {
     let end = 0;
-    for (let index = 0; index <= end + HEADER_GAP_MAX; index++)
-      if (this.#clusters.has(index)) end = index + 1;
+    for (let index = 0; index <= end + HEADER_GAP_MAX; index++) if (this.has(index)) end = index + 1;
     return end;
+  }
+
+  #isClaimed(index: number): boolean {
+    let from = 0;
+    let to = this.#claimStarts.length;
+    while (from < to) {
+      const middle = (from + to) >>> 1;
+      if ((this.#claimEnds[middle] as number) <= index) from = middle + 1;
+      else to = middle;
+    }
+    return index >= (this.#claimStarts[from] ?? Number.POSITIVE_INFINITY);
   }
 }
 

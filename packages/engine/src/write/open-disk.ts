@@ -2,10 +2,16 @@
 // Owns which images are refused: what is wrong already must not be made worse.
 
 import type { BlockBackend } from "@qcow/block";
-import { type Geometry, hasLazyRefcounts, isCorrupt, l1EntryHasReservedBits } from "@qcow/format";
+import {
+  findExtension,
+  type Geometry,
+  hasLazyRefcounts,
+  isCorrupt,
+  l1EntryHasReservedBits,
+} from "@qcow/format";
 import { Allocator } from "../allocate/allocator.js";
 import { CompressedSpace } from "../allocate/compressed-space.js";
-import { MetadataPlaces } from "../allocate/metadata-places.js";
+import { type HostRange, MetadataPlaces } from "../allocate/metadata-places.js";
 import { PendingFrees } from "../allocate/pending-frees.js";
 import { RefcountStore } from "../allocate/refcount-store.js";
 import { Committer } from "../commit/committer.js";
@@ -123,17 +129,10 @@ async function readL1(
 }
 
 function addHeaderPlaces(places: MetadataPlaces, metadata: ImageMetadata, refcounts: RefcountStore): void {
-  const { header, geometry, extensions, label } = metadata;
+  const { header, geometry, label } = metadata;
   const { clusterSize } = geometry;
   places.add(0, clusterSize);
-  if (metadata.snapshots.length > 0) places.add(Number(header.snapshotsOffset), metadata.snapshotTableLength);
-  for (const { l1TableOffset, l1Size } of metadata.snapshots)
-    places.add(Number(l1TableOffset), l1Size * ENTRY_BYTES);
-  for (const extension of extensions) {
-    if (extension.type === "bitmaps" && metadata.bitmaps.length > 0) {
-      places.add(Number(extension.directoryOffset), Number(extension.directorySize));
-    }
-  }
+  places.setClaims(claimsOf(metadata), metadata.fileSize);
   // What will be written to must be nothing else.
   addOwn(places, Number(header.l1TableOffset), header.l1Size * ENTRY_BYTES, "the L1 table", label);
   const { offset, clusters } = refcounts.place;
@@ -142,6 +141,28 @@ function addHeaderPlaces(places: MetadataPlaces, metadata: ImageMetadata, refcou
     const block = refcounts.blockOffset(index);
     if (block !== 0) addOwn(places, block, clusterSize, `refcount block ${index}`, label);
   }
+}
+
+/** What is not written to, but must not be overwritten either. */
+function claimsOf({
+  header,
+  snapshots,
+  snapshotTableLength,
+  bitmaps,
+  extensions,
+}: ImageMetadata): HostRange[] {
+  const claims: HostRange[] = snapshots.map(({ l1TableOffset, l1Size }) => ({
+    offset: Number(l1TableOffset),
+    length: l1Size * ENTRY_BYTES,
+  }));
+  if (snapshots.length > 0) {
+    claims.push({ offset: Number(header.snapshotsOffset), length: snapshotTableLength });
+  }
+  const directory = bitmaps.length > 0 ? findExtension(extensions, "bitmaps") : undefined;
+  if (directory !== undefined) {
+    claims.push({ offset: Number(directory.directoryOffset), length: Number(directory.directorySize) });
+  }
+  return claims;
 }
 
 function addOwn(places: MetadataPlaces, offset: number, length: number, what: string, label: string): void {

@@ -2,7 +2,7 @@
 // where metadata lies.
 
 import { describe, expect, test } from "vitest";
-import { checkImage } from "../../src/index.js";
+import { checkImage, readMetadata } from "../../src/index.js";
 import type { BuiltImage } from "../built-image.js";
 import { expectBytes } from "../expect-disk.js";
 import { ImageBuilder, type ImageOptions } from "../image-builder.js";
@@ -129,5 +129,21 @@ describe("an extended L2 entry with allocated subclusters and no place", () => {
     await disk.write(2 ** 14, new Uint8Array(512).fill(7));
     await disk.close();
     await expectNoCorruption(image.backend);
+  });
+});
+
+describe("a snapshot that claims a table of 32 GiB", () => {
+  test("costs no time and no memory when the image is opened for writing", async () => {
+    const builder = new ImageBuilder({ size: 2 ** 20, clusterBits: 9 });
+    builder.data(0, new Uint8Array(512).fill(1)).snapshot("1", "claims much");
+    const image = await builder.build();
+    // l1_size is 8 bytes into the entry.
+    await image.putU32(image.snapshotsOffset + 8, 0xffff_ffff);
+    expect((await readMetadata(image.backend)).snapshots[0]?.l1Size).toBe(0xffff_ffff);
+    // Other metadata may lie behind the table's start, which then is no image to write to.
+    await openWritable(image.backend).then(
+      (disk) => disk.close(),
+      (error: unknown) => expect(error).toMatchObject({ code: "QCOW2_CORRUPT" }),
+    );
   });
 });
