@@ -111,6 +111,8 @@ export class Qcow2Layer implements Layer {
     }
     const offset = this.#tables.l1.l2Offset(index);
     const table = this.#tables.peek(offset) ?? (await this.#load(index, offset, end, options));
+    // A writer may have put a copy in its place meanwhile, and what is here now may be anything.
+    if (this.#tables.l1.l2Offset(index) !== offset) return at;
     const base = index * span;
     const range = { table, base, start: at, end: Math.min(end, base + span) };
     const reached = mapL2Table(range, this.#geometry, entriesMax, runs);
