@@ -12,7 +12,13 @@ export * from "./json-text.js";
 export * from "./open-for-writing.js";
 export * from "./open-image.js";
 export * from "./open-new-image.js";
-export * from "./open-writable-image.js";
+export {
+  type OpenWritableImageOptions,
+  openImageIn,
+  openWritableImage,
+  usingImage,
+  type WritableImage,
+} from "./open-writable-image.js";
 export * from "./parse-size.js";
 export * from "./progress.js";
 export * from "./progress-descriptor.js";

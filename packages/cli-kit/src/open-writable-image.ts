@@ -89,8 +89,9 @@ function dataFileOpener(
   return async (name, io) => (await open({ kind: "data", name, from: location }, io)).backend;
 }
 
-function slowIoObserver(warn: ((line: string) => void) | undefined): Observer | undefined {
-  if (warn === undefined) return undefined;
+/** Tells `warn` of operations that take too long. @internal */
+export function slowIoObserver(warn: ((line: string) => void) | undefined): Observer {
+  if (warn === undefined) return {};
   return {
     slowIo: ({ operation, offset, length, elapsedMs }) => {
       const seconds = Math.round(elapsedMs / 1000);

@@ -58,12 +58,13 @@ export default class Encode extends MakingCommand<typeof Encode> {
   async #encode(source: ReadableBlockBackend, backing: ReadonlySet<string>): Promise<ImageInfo> {
     const { out } = this.args;
     const { identity } = source;
+    const rawBytes = await source.size({ signal: this.signal });
     const metadata = await this.makeImage({
       out,
       flags: this.flags,
-      size: this.#size(await source.size({ signal: this.signal })),
+      size: this.#size(rawBytes),
       inputs: new Set([...backing, ...(identity === undefined ? [] : [identity])]),
-      fill: (image) => this.#fill(source, image),
+      fill: (image) => this.#fill(source, rawBytes, image),
     });
     return imageInfo(metadata, { filename: out, allocated: await allocatedSize(out) });
   }
@@ -77,11 +78,11 @@ export default class Encode extends MakingCommand<typeof Encode> {
     );
   }
 
-  async #fill(source: ReadableBlockBackend, image: Qcow2Image): Promise<void> {
+  async #fill(source: ReadableBlockBackend, rawBytes: number, image: Qcow2Image): Promise<void> {
     const { encodeRaw } = await import("@qcow/engine");
     const options = await this.longOptions();
     await encodeRaw(source, image, { ...options, compress: this.flags.compress });
-    const end = Math.ceil((await source.size()) / SECTOR_BYTES) * SECTOR_BYTES;
+    const end = Math.ceil(rawBytes / SECTOR_BYTES) * SECTOR_BYTES;
     // What a backing file has there must not show.
     await image.writeZeroes(end, image.virtualSize - end, { unmap: true, signal: this.signal });
   }

@@ -84,6 +84,8 @@ export default class Write extends QcowCommand<typeof Write> {
       options.onProgress?.({ done: end - offset, total });
     }
     await image.flush({ signal });
+    // How long a stream is shows at its end.
+    options.onProgress?.({ done: end - offset, total: end - offset });
     return end - offset;
   }
 }

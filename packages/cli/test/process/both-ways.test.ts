@@ -58,6 +58,12 @@ it.each([
   ["read", "disk.qcow2", "--sector", "24"],
   ["sha", "disk.qcow2"],
   ["decode", "disk.qcow2", "-"],
+  ["write", "disk.qcow2", "--text"],
+  ["write", "disk.qcow2", "--text=x", "--json"],
+  ["resize", "disk.qcow2", "-32K"],
+  ["discard", "disk.qcow2"],
+  ["encode", "disk.qcow2", "disk.qcow2"],
+  ["pattern", "pattern.qcow2", "--size=1M"],
   ["info", "missing.qcow2", "--json"],
   ["info", "--nope"],
 ])("%s %s %s says the same both ways", async (...args) => {
