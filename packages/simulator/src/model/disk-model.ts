@@ -106,7 +106,7 @@ export class DiskModel {
       }
     }
     this.#segments.filter((segment) => !this.#settle(segment));
-    if (this.#resizes === 0) this.#sizes = new Set([this.#size]);
+    if (this.#resizes === 0) this.#settleSize();
   }
 
   beginRead(offset: number, length: number): PendingRead {
@@ -166,10 +166,9 @@ export class DiskModel {
   endResize({ size, zeroed }: PendingResize): void {
     this.#resizes--;
     this.endWrite(zeroed, true);
-    this.#segments.cut(Math.min(size, this.#size));
-    this.#base.fill(0, Math.min(size, this.#size));
+    this.#forgetFrom(Math.min(size, this.#size));
     this.#size = size;
-    if (this.#resizes === 0) this.#sizes = new Set([size]);
+    if (this.#resizes === 0) this.#settleSize();
   }
 
   /** It rejected, and the disk says that it has `size` bytes now. */
@@ -203,7 +202,17 @@ export class DiskModel {
     this.#tick++;
     for (const { start, end } of [...this.#segments.within(0, found.length)])
       this.#observe(start, found.subarray(start, end), this.#tick);
-    this.#segments.cut(found.length);
+  }
+
+  /** The size is durable; what lies behind it is lost. */
+  #settleSize(): void {
+    this.#sizes = new Set([this.#size]);
+    this.#forgetFrom(this.#size);
+  }
+
+  #forgetFrom(offset: number): void {
+    this.#segments.cut(offset);
+    this.#base.fill(0, offset);
   }
 
   // From `issued` on, the range at `start` is known to hold `bytes`; it is not durable by that.

@@ -118,4 +118,16 @@ describe("a disk model", () => {
     model.endFlush(model.beginFlush());
     expect(survivors(model, "22222222", "11112222")).toEqual(["11112222"]);
   });
+
+  test("knows what lies behind the end that it was opened with, as long as the old size may come back", () => {
+    const model = newModel();
+    write(model, 0, 8, 2);
+    model.failResize(model.beginResize(4), 4);
+    model.restart(bytesOf("2222"));
+    expect(survivors(model, "2222", "22221212", "11110000", "1111", "22223333")).toHaveLength(4);
+    model.endFlush(model.beginFlush());
+    expect(survivors(model, "2222", "22221212", "1111")).toEqual(["2222"]);
+    model.endResize(model.beginResize(8));
+    expect(survivors(model, "22220000", "22221212")).toEqual(["22220000"]);
+  });
 });
