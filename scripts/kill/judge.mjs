@@ -9,53 +9,57 @@ import { run } from "../bench/tool.mjs";
 import { repaired } from "./repaired.mjs";
 
 const DIRTY = 1n;
+const INTERRUPTED = 130;
 const BLOCK_BYTES = 65_536;
 /** Exit codes of checks: 0 clean, 3 leaks only. */
 const SOUND = [0, 3];
 
 /** Judges what a run left at `one.image`; resolves with a word for it, rejects with what is wrong. */
-export async function judge(one, place, ended) {
+export async function judge(one, place, { code, signal }) {
   const path = join(place, one.image);
-  const isInterrupted = ended.code === 130;
-  if (ended.signal === null && ended.code !== 0 && !isInterrupted) throw new Error("it failed by itself");
-  if (one.isNew && isInterrupted && (await exists(path)))
-    throw new Error("the unfinished output is still there");
-  const state = await stateOf(path);
-  if (state === "none" || state === "no image") {
-    const mayBe = one.makesImage && ended.code !== 0;
-    if (!mayBe) throw new Error(`there is ${state}`);
-    return state;
+  const isFinished = code === 0;
+  if (signal === null && !isFinished && code !== INTERRUPTED) throw new Error("it failed by itself");
+  const { state, virtualSize } = await stateOf(path);
+  if (!state.isImage) {
+    if (isFinished || !one.makesImage) throw new Error(`there is ${state.word}`);
+    return state.word;
   }
-  await judgeDisk(one, path, ended.code === 0);
-  if (one.command === "repair") await judgeAgain(one, path);
-  else if (state === "dirty") await judgeAgain(one, path, ended.code === 0);
+  if (one.makesImage && one.replacedBytes === undefined && code === INTERRUPTED)
+    throw new Error("the unfinished output is still there");
+  if (virtualSize === one.replacedBytes && !isFinished) {
+    await judgeRefcounts(path);
+    return "as it was";
+  }
+  await judgeDisk(one, path, isFinished);
+  if (one.command === "repair" || state.isDirty) await judgeAgain(one, path, isFinished);
   else await judgeRefcounts(path);
-  return ended.code === 0 ? "finished" : state;
+  return isFinished ? "finished" : state.word;
 }
 
-async function judgeAgain(one, path, isFinished = false) {
+/** After a repair, nothing at all is wrong. */
+async function judgeAgain(one, path, isFinished) {
   await repaired(path);
   await judgeDisk(one, path, isFinished);
   const found = await judgeRefcounts(path);
   if (found.some((code) => code !== 0)) throw new Error("there are leaks after a repair");
 }
 
-async function exists(path) {
-  return await access(path).then(
+async function stateOf(path) {
+  const exists = await access(path).then(
     () => true,
     () => false,
   );
-}
-
-async function stateOf(path) {
-  if (!(await exists(path))) return "none";
+  if (!exists) return { state: { isImage: false, word: "no file" } };
   const backend = await openReadable(path);
   try {
-    const { header } = await readMetadata(backend);
-    return (header.incompatibleFeatures & DIRTY) === 0n ? "sound" : "dirty";
+    const { header, geometry } = await readMetadata(backend);
+    const isDirty = (header.incompatibleFeatures & DIRTY) !== 0n;
+    const state = { isImage: true, isDirty, word: isDirty ? "an image to be repaired" : "a sound image" };
+    return { state, virtualSize: geometry.virtualSize };
   } catch (error) {
     // An empty file, or one whose header was not written yet.
-    if (isFormatError(error, "QCOW2_BAD_MAGIC", "QCOW2_TRUNCATED")) return "no image";
+    if (isFormatError(error, "QCOW2_BAD_MAGIC", "QCOW2_TRUNCATED"))
+      return { state: { isImage: false, word: "no image" } };
     throw error;
   } finally {
     await backend.close();

@@ -9,6 +9,8 @@ import { patchRefcounts } from "./patch-refcounts.mjs";
 const MIB = 1024 * 1024;
 const DISK_BYTES = 32 * MIB;
 const PATCH_BYTES_MAX = 320 * 1024;
+/** Length of the disk that `encode` replaces. */
+const OLD_BYTES = 1024 * MIB;
 /** Where `write` writes, off all grids but that of sectors, and how much. */
 const WRITE_AT = 3 * MIB + 1536;
 const WRITE_BYTES = DISK_BYTES - 8 * MIB;
@@ -59,12 +61,12 @@ async function prepareEncode(disk) {
       name,
       image: "out.qcow2",
       makesImage: true,
-      isNew: !replaces,
+      replacedBytes: replaces ? OLD_BYTES : undefined,
       before: disk.zeros,
       after: disk.raw,
       start: async (place) => {
         const out = join(place, "out.qcow2");
-        if (replaces) await run("qemu-img", ["create", "-q", "-f", "qcow2", out, "1G"]);
+        if (replaces) await run("qemu-img", ["create", "-q", "-f", "qcow2", out, `${OLD_BYTES}`]);
         return ["encode", disk.raw, out, ...flags];
       },
     };
