@@ -15,10 +15,13 @@ const OLD_BYTES = 1024 * MIB;
 const WRITE_AT = 3 * MIB + 1536;
 const WRITE_BYTES = DISK_BYTES - 8 * MIB;
 
+/** So many clusters that a command commits several times, and refcounts are stale in between. */
+const LAZY = ["-o", "lazy_refcounts=on,cluster_size=512"];
+
 /** Images that differ in how they are written to. */
 const GEOMETRIES = [
   ["plain", []],
-  ["lazy", ["-o", "lazy_refcounts=on"]],
+  ["lazy", LAZY],
   ["small", ["-o", "cluster_size=4k"]],
   ["subclusters", ["-o", "extended_l2=on"]],
   ["old", ["-o", "compat=0.10"]],
@@ -28,7 +31,7 @@ const GEOMETRIES = [
 /** New images, by the options of `encode`; every second one replaces an older file. */
 const ENCODINGS = [
   ["plain", []],
-  ["small", ["--cluster-size", "4k"]],
+  ["small", ["--cluster-size", "512"]],
   ["strict", ["--strict-refcounts"]],
   ["packed", ["--compress"]],
   ["mapped", ["--preallocation", "metadata"]],
@@ -131,7 +134,7 @@ async function converted(disk, command, choices) {
 }
 
 async function withSnapshot(disk) {
-  const [image] = await converted(disk, "write", [["snapshot", []]]);
+  const [image] = await converted(disk, "write", [["snapshot", LAZY]]);
   await run("qemu-img", ["snapshot", "-c", "first", image.files[0]]);
   return image;
 }
