@@ -8,7 +8,8 @@ import { expectClean, openReader, openWritable } from "../write/open-writable.js
 
 const CLUSTER = 512;
 const BYTES_PER_L2 = 64 * CLUSTER;
-const TABLES = 32;
+/** More than the cache lets pile up before it looks for some to let go. */
+const TABLES = 100;
 
 function filled(value: number): Uint8Array {
   return new Uint8Array(CLUSTER).fill(value);
@@ -38,9 +39,10 @@ describe("while a commit is under way", () => {
     for (let index = 1; index < TABLES; index++) await image.read(index * BYTES_PER_L2, seen);
     await image.read(CLUSTER, seen);
     expect(seen).toEqual(filled(2));
-    await image.write(2 * CLUSTER, filled(3));
+    // So much is in memory that this waits for the commit.
+    const writing = image.write(2 * CLUSTER, filled(3));
     gate.open();
-    await flushing;
+    await Promise.all([flushing, writing]);
     await image.close();
     const reader = await openReader(backend.snapshot());
     await reader.read(CLUSTER, seen);

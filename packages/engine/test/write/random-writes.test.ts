@@ -38,6 +38,7 @@ const operations: Record<string, (run: Run) => Promise<void>> = {
   },
   async writeCompressed(run) {
     const { clusterSize, random, model } = run;
+    if (model.size === 0) return;
     const offset = random.below(Math.ceil(model.size / clusterSize)) * clusterSize;
     const length = Math.min(model.size - offset, random.between(1, 4) * clusterSize);
     if (length <= 0) return;
