@@ -56,6 +56,7 @@ export class Qcow2Image implements AsyncDisposable {
   #prepared: Promise<void> | undefined;
   #resizing: Promise<void> = Promise.resolve();
   #closing: Promise<void> | undefined;
+  #hasFlushed = false;
 
   private constructor(
     backend: BlockBackend,
@@ -192,6 +193,9 @@ export class Qcow2Image implements AsyncDisposable {
   async flush(options: IoOptions = {}): Promise<void> {
     this.#requireOpen();
     options.signal?.throwIfAborted();
+    // Who wrote to the files before may not have flushed, and callers may have read what they wrote.
+    if (!this.#hasFlushed) this.#disk.committer.noteEverything();
+    this.#hasFlushed = true;
     await this.#run("flush", 0, 0, () => this.#disk.committer.commit());
   }
 

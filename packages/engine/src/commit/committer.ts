@@ -73,6 +73,12 @@ export class Committer {
     else this.#dataFileNeedsFlush = true;
   }
 
+  /** What others wrote to the files before is to be made durable too. */
+  noteEverything(): void {
+    this.#needsFlush = true;
+    this.#dataFileNeedsFlush = this.#setup.dataFile !== undefined;
+  }
+
   /** Throws `QCOW2_FLUSH_FAILED` after a failed flush: what the file has is unknown, so nothing more is written. */
   requireSound(): void {
     if (this.#failure !== undefined) throw this.#failure;

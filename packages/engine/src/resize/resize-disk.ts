@@ -1,5 +1,5 @@
 // Makes the guest's disk longer or shorter. Owns the order: what will show is in place before the header says so, and
-// what the header no longer shows is given up before it says so; the size itself is one write.
+// what is given up is touched only after the header does not show it any more; the size itself is one write.
 
 import type { BlockBackend, IoOptions } from "@qcow/block";
 import { L1_TABLE_ENTRIES_MAX } from "@qcow/format";
@@ -10,6 +10,7 @@ import { RangeLocks } from "../write/range-locks.js";
 import type { WriteContext } from "../write/write-context.js";
 import { zeroGuest } from "../write/zero-guest.js";
 import { growL1 } from "./grow-l1.js";
+import { mapRawFile } from "./map-raw-file.js";
 
 /** Everything that resizing works with. */
 export interface ResizeContext {
@@ -55,8 +56,11 @@ export async function growDisk(context: ResizeContext, size: number, options: Io
   // Callers cannot see beyond the old end before the header says the new one.
   tables.virtualSize = size;
   try {
-    if (metadata.geometry.dataFileRaw) await growRawFile(write.dataBackend, oldSize, size);
-    else await zeroGuest(write, oldSize, size, true, options);
+    if (metadata.geometry.dataFileRaw) {
+      await growRawFile(write.dataBackend, oldSize, size);
+      committer.noteData();
+      await mapRawFile(write, oldSize, size, options);
+    } else await zeroGuest(write, oldSize, size, true, options);
     await committer.commit();
     await setSize(disk, size);
   } catch (error) {
@@ -67,33 +71,42 @@ export async function growDisk(context: ResizeContext, size: number, options: Io
 
 /** Makes the disk `size` bytes long, a multiple of 512 less than now. What is cut off is lost. */
 export async function shrinkDisk(context: ResizeContext, size: number, options: IoOptions): Promise<void> {
-  const { disk, write, metadata } = context;
-  const { tables, committer } = disk;
-  const { clusterSize, guestBytesPerL2, dataFileRaw } = metadata.geometry;
-  const end = tables.virtualSize;
-  const cut = Math.min(end, Math.ceil(size / clusterSize) * clusterSize);
-  const giveUp = async (by: WriteContext): Promise<void> => {
-    await zeroGuest(by, size, cut, true, options);
-    // Nothing shows through where the disk has ended: entries become empty, whatever lies below.
-    if (!dataFileRaw) await zeroGuest({ ...by, belowSize: 0 }, cut, end, true, options);
-  };
-  await giveUp(write);
+  const { disk, write } = context;
   const unlock = await write.locks.lock(0, Number.MAX_SAFE_INTEGER, true, options.signal);
   try {
-    // Writes that began before may have come in between. All that is locked now, so it takes locks of its own.
-    await giveUp({ ...write, locks: new RangeLocks() });
-    const inUse = Math.ceil(size / guestBytesPerL2);
-    for (let index = tables.l1.nextPresent(inUse, tables.l1.size); index < tables.l1.size; ) {
-      tables.dropTable(index);
-      index = tables.l1.nextPresent(index + 1, tables.l1.size);
-    }
-    await committer.commit();
+    // Before that is durable, a power loss must find the bytes that were there.
     await setSize(disk, size);
-    tables.virtualSize = size;
+    try {
+      await giveUpTail(context, size);
+    } finally {
+      disk.tables.virtualSize = size;
+    }
   } finally {
     unlock();
   }
-  if (dataFileRaw) await write.dataBackend.resize(size);
+}
+
+// What lies behind the new end is given up, so that it never shows again. All is locked, so this takes locks of its own.
+async function giveUpTail({ disk, write, metadata }: ResizeContext, size: number): Promise<void> {
+  const { tables, committer } = disk;
+  const { clusterSize, guestBytesPerL2, dataFileRaw } = metadata.geometry;
+  const end = tables.virtualSize;
+  if (dataFileRaw) {
+    await write.dataBackend.resize(size);
+    committer.noteData();
+  } else {
+    const cut = Math.min(end, Math.ceil(size / clusterSize) * clusterSize);
+    const own = { ...write, locks: new RangeLocks() };
+    await zeroGuest(own, size, cut, true, {});
+    // Nothing shows through where the disk has ended: entries become empty, whatever lies below.
+    await zeroGuest({ ...own, belowSize: 0 }, cut, end, true, {});
+  }
+  const inUse = Math.ceil(size / guestBytesPerL2);
+  for (let index = tables.l1.nextPresent(inUse, tables.l1.size); index < tables.l1.size; ) {
+    tables.dropTable(index);
+    index = tables.l1.nextPresent(index + 1, tables.l1.size);
+  }
+  await committer.commit();
 }
 
 // What the file has behind the end of the disk is cut off, so that what appears is zero.

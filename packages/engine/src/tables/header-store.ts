@@ -19,6 +19,8 @@ export class HeaderStore {
   readonly #mutex = new Mutex();
   #header: Header;
   #foundCorrupt = false;
+  /** The last write failed: the file may have what it was to say. */
+  #isUncertain = false;
 
   constructor(backend: BlockBackend, header: Header) {
     this.#backend = backend;
@@ -33,6 +35,11 @@ export class HeaderStore {
     return isDirty(this.#header);
   }
 
+  /** Whether the file may have the dirty bit, although a write that was to set it failed. */
+  get mayBeDirty(): boolean {
+    return this.isDirty || this.#isUncertain;
+  }
+
   get isCorrupt(): boolean {
     return this.#foundCorrupt || isCorrupt(this.#header);
   }
@@ -45,7 +52,9 @@ export class HeaderStore {
   async #write(changes: Partial<Header>): Promise<void> {
     const header = { ...this.#header, ...changes };
     const bytes = encodeHeader(header);
+    this.#isUncertain = true;
     await this.#backend.write(0, bytes.subarray(0, Math.min(bytes.byteLength, SECTOR_BYTES)));
+    this.#isUncertain = false;
     this.#header = header;
   }
 
@@ -66,7 +75,7 @@ export class HeaderStore {
     return this.#mutex.run(async () => {
       const rest = this.#header.incompatibleFeatures & ~mask;
       const incompatibleFeatures = on ? rest | mask : rest;
-      if (incompatibleFeatures === this.#header.incompatibleFeatures) return;
+      if (incompatibleFeatures === this.#header.incompatibleFeatures && !this.#isUncertain) return;
       await this.#write({ incompatibleFeatures });
     });
   }

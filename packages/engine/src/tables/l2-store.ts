@@ -13,8 +13,8 @@ export class L2Table extends DirtyTable {
   users = 0;
 }
 
-/** Tables that are added before the next look, when none could be let go. */
-const EVICTION_PAUSE = 64;
+/** The part of the cache that is added before the next look, when none could be let go. */
+const EVICTION_PAUSE = 1 / 16;
 
 export interface L2StoreOptions {
   readonly tableBytes: number;
@@ -154,6 +154,6 @@ export class L2Store {
       excess--;
     }
     // All that is left is in use: looking again pays only when there are many more, or after a commit.
-    this.#evictFrom = excess > 0 ? this.#tables.size + EVICTION_PAUSE : 0;
+    this.#evictFrom = excess > 0 ? this.#tables.size + this.#tablesMax * EVICTION_PAUSE : 0;
   }
 }

@@ -11,7 +11,7 @@ export async function closeDisk(backend: BlockBackend, disk: ActiveDisk): Promis
   await committer.commitAll();
   await fitFile(backend, disk);
   // What was dirty when it was opened was repaired then; so the bit is ours.
-  if (!header.isDirty) return;
+  if (!header.mayBeDirty) return;
   await committer.exclusively(async () => {
     await header.setDirty(false);
     await committer.flushImage();

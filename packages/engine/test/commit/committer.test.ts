@@ -54,7 +54,8 @@ describe("a commit", () => {
     await image.discard(0, 10 * C);
     await image.writeZeroes(0, 10 * C);
     await image.flush();
-    expect(await words()).toEqual([]);
+    // The first flush of a session covers what others wrote to the file before.
+    expect(await words()).toEqual(["flush"]);
   });
 
   test("writes new refcount blocks and flushes before the table names them, which is before the entries", async () => {
