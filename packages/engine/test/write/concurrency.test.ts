@@ -123,19 +123,45 @@ async function step(stress: Stress): Promise<void> {
   } else await image.flush();
 }
 
-async function build(random: Random): Promise<[MemoryBackend, number, number]> {
-  const clusterBits = random.pick([9, 10, 12]);
-  const clusterSize = 2 ** clusterBits;
+interface Built {
+  readonly disk: MemoryBackend;
+  readonly data?: MemoryBackend;
+  readonly clusterSize: number;
+  /** Sectors at the start of the disk that are full of `FILLING`. */
+  readonly filled: number;
+}
+
+const FILLING = 251;
+
+async function build(random: Random): Promise<Built> {
+  const clusterSize = 2 ** random.pick([9, 10, 12]);
+  const kind = random.below(6);
+  if (kind > 3) return await buildWithSnapshot(random, clusterSize);
+  const disk = new MemoryBackend();
+  const data = new MemoryBackend();
+  const lazyRefcounts = random.chance(0.5);
+  const extendedL2 = kind === 0 || (kind === 1 && random.chance(0.5));
+  const size = extendedL2 ? 40 * 16_384 : 200 * clusterSize;
+  await createImage(disk, {
+    size,
+    clusterSize: extendedL2 ? 16_384 : clusterSize,
+    lazyRefcounts,
+    extendedL2,
+    ...(kind === 1 ? { dataFile: { name: "data", backend: data, raw: random.chance(0.5) } } : {}),
+  });
+  const built = { disk, clusterSize: extendedL2 ? 16_384 : clusterSize, filled: 0 };
+  return kind === 1 ? { ...built, data } : built;
+}
+
+async function buildWithSnapshot(random: Random, clusterSize: number): Promise<Built> {
+  const clusterBits = Math.log2(clusterSize);
   const size = 200 * clusterSize;
-  if (random.chance(0.5)) {
-    const backend = new MemoryBackend();
-    await createImage(backend, { size, clusterSize, lazyRefcounts: random.chance(0.5) });
-    return [backend, clusterSize, 0];
-  }
   const builder = new ImageBuilder({ size, clusterBits, refcountOrder: random.between(3, 6) });
-  for (let cluster = 0; cluster < 40; cluster++) builder.data(cluster, new Uint8Array(clusterSize).fill(251));
+  for (let cluster = 0; cluster < 40; cluster++)
+    builder.data(cluster, new Uint8Array(clusterSize).fill(FILLING));
   if (random.chance(0.7)) builder.snapshot("1", "one");
-  return [(await builder.build()).backend, clusterSize, (40 * clusterSize) / UNIT];
+  const { backend } = await builder.build();
+  return { disk: backend, clusterSize, filled: (40 * clusterSize) / UNIT };
 }
 
 /** Cuts the disk and makes it whole again, with time between. */
@@ -147,18 +173,16 @@ async function cutAndGrow({ random, image, history, units }: Stress): Promise<vo
 }
 
 async function run(random: Random, resizes = 0): Promise<void> {
-  const [disk, clusterSize, filled] = await build(random);
-  const backend = new CrashingBackend(disk, { hold: new Shuffle(random).hold });
-  const image = await openWritable(
-    backend,
-    {},
-    {
-      metadataCacheBytes: random.pick([1, 4096, undefined]),
-      punchHoles: random.chance(0.7),
-    },
-  );
+  const { disk, data, clusterSize, filled } = await build(random);
+  const { hold } = new Shuffle(random);
+  const backend = new CrashingBackend(disk, { hold });
+  const beside = data === undefined ? {} : { data: new CrashingBackend(data, { hold }) };
+  const image = await openWritable(backend, beside, {
+    metadataCacheBytes: random.pick([1, 4096, undefined]),
+    punchHoles: random.chance(0.7),
+  });
   const units = image.virtualSize / UNIT;
-  const history = new History(units, (unit) => (unit < filled ? 251 : 0));
+  const history = new History(units, (unit) => (unit < filled ? FILLING : 0));
   const stress: Stress = { random, image, history, clusterUnits: clusterSize / UNIT, units, value: 0 };
   const worker = async (): Promise<void> => {
     for (let count = random.between(5, 20); count > 0; count--) {
@@ -178,7 +202,7 @@ async function run(random: Random, resizes = 0): Promise<void> {
   await image.close();
   const after = backend.snapshot();
   await expectClean(after);
-  const reader = await openReader(after);
+  const reader = await openReader(after, { data: beside.data?.snapshot() });
   const bytes = new Uint8Array(whole.byteLength);
   await reader.read(0, bytes);
   expect(Buffer.compare(bytes, whole)).toBe(0);
@@ -190,7 +214,7 @@ async function checkSnapshot(backend: MemoryBackend, filled: number): Promise<vo
   if (reader === undefined) return;
   const bytes = new Uint8Array(filled * UNIT);
   await reader.read(0, bytes);
-  expect(bytes.every((byte) => byte === 251)).toBe(true);
+  expect(bytes.every((byte) => byte === FILLING)).toBe(true);
 }
 
 describe("operations that run together", () => {
