@@ -135,11 +135,12 @@ export class Committer {
 
   async #runPhases(withRefcounts: boolean): Promise<void> {
     this.requireSound();
-    const { backend, tables, refcounts, observer } = this.#setup;
+    const { backend, header, tables, refcounts, observer } = this.#setup;
     // The place of a table that has moved waits to be free, so the header must name the new one before that.
     const deferred = this.#setup.lazy && !withRefcounts && !refcounts.isMoved && !this.#isPressed();
     const snapshot = takeSnapshot(tables, refcounts, !deferred);
     try {
+      if (header.isUncertain) await this.#writeHeaderAgain();
       if (deferred && refcounts.isDirty) await this.#declareDirty();
       const first = piecesOf(snapshot.unreferenced);
       if (first.length > 0) this.#needsFlush = true;
@@ -160,6 +161,12 @@ export class Committer {
       putBack(snapshot);
       throw error;
     }
+  }
+
+  // A write that failed may have reached the file all the same, and what it said is not so.
+  async #writeHeaderAgain(): Promise<void> {
+    this.#needsFlush = true;
+    await this.#setup.header.update({});
   }
 
   // The bit must be durable before an entry is that relies on a refcount which is not: it goes along with phase 1.

@@ -40,6 +40,11 @@ export class HeaderStore {
     return this.isDirty || this.#isUncertain;
   }
 
+  /** Whether the last write failed, so that the file may say something else than `header`. */
+  get isUncertain(): boolean {
+    return this.#isUncertain;
+  }
+
   get isCorrupt(): boolean {
     return this.#foundCorrupt || isCorrupt(this.#header);
   }
