@@ -64,7 +64,7 @@ describe("a signal", () => {
     await expectClean(backend.snapshot());
   });
 
-  test("ends a write that waits for what it copies, and its clusters are free again", async () => {
+  test("ends a write that waits for what it copies, and its clusters are free again (S-0.9.4-4)", async () => {
     const gate = new Gate();
     const below = new CrashingBackend(MemoryBackend.fromBytes(filled(5, 4 * C)), { hold: gate.hold });
     const { backend } = await new ImageBuilder({
@@ -82,9 +82,11 @@ describe("a signal", () => {
     controller.abort(reason);
     gate.open();
     await rejected;
+    // The next write takes the same place; otherwise a check would find a leak before it.
+    await image.write(2 * C, filled(2));
     await image.close();
     await expectClean(backend);
-    expect(await backend.size()).toBeLessThanOrEqual(size + C);
+    expect(await backend.size()).toBe(size + 2 * C);
   });
 
   test("at any moment leaves each byte old or new, and a clean image", async () => {
