@@ -168,7 +168,7 @@ class Run {
       return await this.#restart();
     }
     await this.#driver.settle(this.#machine.settleFlushes(), "a flush");
-    this.#model.endFlush(called);
+    if (guest.hasDone) this.#model.endFlush(called);
     if (this.#machine.faultsFired > 0) this.#leaksAllowed = true;
     const judge = (found: Uint8Array) => this.#judgeCurrent(found);
     await judgeClosed(this.#machine.files(), judge, this.#snapshots, this.#leaksAllowed);

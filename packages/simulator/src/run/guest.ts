@@ -38,8 +38,8 @@ export class Guest {
   #faultsSettled: number;
   #poisoned = false;
   #violation: Violation | undefined;
-  /** Guest operations that were called. */
-  count = 0;
+  #count = 0;
+  #hasDone = false;
 
   constructor(
     image: Qcow2Image,
@@ -54,6 +54,11 @@ export class Guest {
     this.#machine = machine;
     this.#clusterSize = clusterSize;
     this.#faultsSettled = machine.faultsFired;
+  }
+
+  /** Whether it has asked for more than to read. If not, closing promises nothing about what was there before. */
+  get hasDone(): boolean {
+    return this.#hasDone;
   }
 
   get underWay(): number {
@@ -83,11 +88,12 @@ export class Guest {
 
   /** Calls `operation`, fitted to the disk. */
   call(operation: GuestOperation): void {
-    this.count++;
+    this.#count++;
+    if (operation.kind !== "read") this.#hasDone = true;
     this.#underWay++;
     const circumstances = { resizes: this.#resizes, faultsSettled: this.#faultsSettled };
     const resizing = this.#resizing;
-    const number = this.count;
+    const number = this.#count;
     this.#trace(`${number} ${this.#describe(operation)}`);
     this.#perform(operation)
       .then(() => this.#trace(`${number} done`))
