@@ -95,13 +95,14 @@ export class Qcow2Image implements AsyncDisposable {
    */
   static async open(backend: BlockBackend, options: OpenImageOptions = {}): Promise<Qcow2Image> {
     const head = await readHead(backend, { signal: options.signal, toleratesNoRefcountTable: true });
-    if (isDirty(head.header)) await repairDirty(backend, options);
+    const wasDirty = isDirty(head.header);
+    if (wasDirty) await repairDirty(backend, options);
     const data =
       head.dataFile === undefined ? undefined : await openDataFile(head.dataFile.name, backend, options);
     let disk: ActiveDisk | undefined;
     try {
       const chain = await openChain(backend, options, async (metadata) => {
-        disk = await openDisk(backend, metadata, data, options);
+        disk = await openDisk(backend, metadata, data, options, wasDirty);
         return { tables: disk.tables, dataFile: data };
       });
       return new Qcow2Image(backend, chain, disk as ActiveDisk, options, data);
@@ -193,9 +194,7 @@ export class Qcow2Image implements AsyncDisposable {
   async flush(options: IoOptions = {}): Promise<void> {
     this.#requireOpen();
     options.signal?.throwIfAborted();
-    // Who wrote to the files before may not have flushed, and callers may have read what they wrote.
-    if (!this.#hasFlushed) this.#disk.committer.noteEverything();
-    this.#hasFlushed = true;
+    this.#coverEarlierWriters();
     await this.#run("flush", 0, 0, () => this.#disk.committer.commit());
   }
 
@@ -284,8 +283,15 @@ export class Qcow2Image implements AsyncDisposable {
     return this.#prepared;
   }
 
+  // Who wrote to the files before may not have flushed: what is read from them, and built on, must be durable, too.
+  #coverEarlierWriters(): void {
+    if (!this.#hasFlushed) this.#disk.committer.noteEverything();
+    this.#hasFlushed = true;
+  }
+
   async #prepareOnce(): Promise<void> {
     const { committer, header } = this.#disk;
+    this.#coverEarlierWriters();
     await committer.exclusively(async () => {
       if (await prepareWriting(this.#backend, header, this.metadata)) await committer.flushImage();
     });

@@ -38,26 +38,34 @@ export class RefcountStore {
   /** By index in the table, least recently loaded first. */
   readonly #blocks = new Map<number, DirtyTable>();
   readonly #loading = new Map<number, Promise<DirtyTable>>();
+  /** From this cluster on, which nobody has used since, what the file has as refcounts is stale. */
+  #staleFrom: number;
 
-  private constructor(backend: BlockBackend, geometry: Geometry, table: DirtyTable) {
+  private constructor(backend: BlockBackend, geometry: Geometry, table: DirtyTable, staleFrom: number) {
     this.#backend = backend;
+    this.#staleFrom = staleFrom;
     this.geometry = geometry;
     this.max = refcountMax(geometry.refcountBits);
     this.#table = table;
   }
 
-  /** Reads the refcount table. Rejects `QCOW2_CORRUPT` when an entry makes no sense. */
+  /**
+   * Reads the refcount table. Rejects `QCOW2_CORRUPT` when an entry makes no sense. `isRepaired` says that nothing refers to
+   * a place past the end of the file; refcounts that a crash has left there would be leaks once the file grows.
+   */
   static async open(
     backend: BlockBackend,
     header: Header,
     geometry: Geometry,
     fileSize: number,
+    isRepaired: boolean,
   ): Promise<RefcountStore> {
     const offset = Number(header.refcountTableOffset);
     const length = header.refcountTableClusters * geometry.clusterSize;
     const bytes = new Uint8Array(length);
     bytes.set(await readAvailable(backend, offset, length, fileSize));
-    const store = new RefcountStore(backend, geometry, new DirtyTable(offset, bytes, false));
+    const staleFrom = isRepaired ? Math.ceil(fileSize / geometry.clusterSize) : Number.POSITIVE_INFINITY;
+    const store = new RefcountStore(backend, geometry, new DirtyTable(offset, bytes, false), staleFrom);
     store.#checkTable(fileSize);
     return store;
   }
@@ -111,6 +119,7 @@ export class RefcountStore {
     const index = cluster % refcountBlockEntries;
     const block = this.#blockOf(cluster);
     setRefcountAt(block.view, index, refcountBits, refcount);
+    if (refcount > 0 && cluster >= this.#staleFrom) this.#staleFrom = cluster + 1;
     block.markDirty(Math.floor((index * refcountBits) / 8), Math.max(1, refcountBits / 8));
   }
 
@@ -172,7 +181,16 @@ export class RefcountStore {
     const block = new DirtyTable(offset, bytes, false);
     this.#evictClean();
     this.#blocks.set(index, block);
+    this.#clearStale(index);
     return block;
+  }
+
+  #clearStale(index: number): void {
+    const { refcountBlockEntries } = this.geometry;
+    const end = (index + 1) * refcountBlockEntries;
+    for (let cluster = Math.max(this.#staleFrom, end - refcountBlockEntries); cluster < end; cluster++) {
+      if (this.get(cluster) !== 0) this.set(cluster, 0);
+    }
   }
 
   #evictClean(): void {

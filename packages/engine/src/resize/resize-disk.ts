@@ -5,12 +5,12 @@ import type { BlockBackend, IoOptions } from "@qcow/block";
 import { L1_TABLE_ENTRIES_MAX } from "@qcow/format";
 import { EngineError } from "../engine-error.js";
 import type { ImageMetadata } from "../image-metadata.js";
+import { mapRawFile } from "../write/map-raw-file.js";
 import type { ActiveDisk } from "../write/open-disk.js";
 import { RangeLocks } from "../write/range-locks.js";
 import type { WriteContext } from "../write/write-context.js";
 import { zeroGuest } from "../write/zero-guest.js";
 import { growL1 } from "./grow-l1.js";
-import { mapRawFile } from "./map-raw-file.js";
 
 /** Everything that resizing works with. */
 export interface ResizeContext {

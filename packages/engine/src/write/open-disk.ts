@@ -51,13 +51,14 @@ export async function openDisk(
   metadata: ImageMetadata,
   dataFile: BlockBackend | undefined,
   options: OpenImageOptions,
+  isRepaired: boolean,
 ): Promise<ActiveDisk> {
   refuseUnwritable(metadata);
   const { geometry, header: fields, fileSize, label } = metadata;
   const header = new HeaderStore(backend, fields);
   const pending = new PendingFrees();
   const places = new MetadataPlaces(geometry.clusterSize);
-  const refcounts = await RefcountStore.open(backend, fields, geometry, fileSize);
+  const refcounts = await RefcountStore.open(backend, fields, geometry, fileSize, isRepaired);
   const l1 = await readL1(backend, metadata);
   addHeaderPlaces(places, metadata, refcounts);
   const firstCluster = places.headerEnd();

@@ -6,6 +6,7 @@ import { EngineError } from "../engine-error.js";
 import { invalidRunError } from "../mapping/invalid-run.js";
 import type { L2Span } from "../mapping/map-l2-table.js";
 import { executeWrite } from "./execute-write.js";
+import { mapRawFile } from "./map-raw-file.js";
 import type { GuestBytes } from "./place-run.js";
 import { planWrite, type WritePlan } from "./plan-write.js";
 import { relieve } from "./relieve.js";
@@ -26,7 +27,7 @@ export async function writeGuest(
     const stop = Math.min(end, (index + 1) * guestBytesPerL2);
     const given = { start, bytes: source.subarray(start - offset, stop - offset) };
     if (!(await overwritePart(context, index, given, options)))
-      await writePart(context, index, given, options);
+      await writeNewPart(context, index, given, options);
     await relieve(context);
     start = stop;
   }
@@ -81,6 +82,25 @@ async function overwritePart(
   } finally {
     unlock();
   }
+}
+
+/** Writes where entries have to change. */
+async function writeNewPart(
+  context: WriteContext,
+  index: number,
+  given: GuestBytes,
+  options: IoOptions,
+): Promise<void> {
+  const { committer, geometry, tables } = context;
+  if (geometry.dataFileRaw) {
+    // A file that is a disk by itself shows what is written at once, so the entries must be durable before that.
+    const start = index * geometry.guestBytesPerL2;
+    const end = Math.min(start + geometry.guestBytesPerL2, tables.virtualSize);
+    await mapRawFile(context, start, end, options);
+    await committer.commit();
+    if (await overwritePart(context, index, given, options)) return;
+  }
+  await writePart(context, index, given, options);
 }
 
 async function writePart(

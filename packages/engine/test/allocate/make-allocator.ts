@@ -22,7 +22,7 @@ export async function makeAllocator(choices: AllocatorChoices = {}) {
   await createImage(backend, { size: 2 ** 20, clusterSize, refcountBits, lazyRefcounts: false });
   if (choices.fileSize !== undefined) await backend.resize(choices.fileSize);
   const { header, geometry, fileSize } = await readHead(backend);
-  const store = await RefcountStore.open(backend, header, geometry, fileSize);
+  const store = await RefcountStore.open(backend, header, geometry, fileSize, false);
   const places = new MetadataPlaces(clusterSize);
   places.add(0, clusterSize);
   places.add(Number(header.l1TableOffset), header.l1Size * 8);

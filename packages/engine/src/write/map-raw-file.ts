@@ -3,13 +3,16 @@
 // agree whatever a power loss leaves; QEMU makes such images so.
 
 import type { IoOptions } from "@qcow/block";
-import { L2Kind, putL2Entry } from "@qcow/format";
+import { type Geometry, L2Kind, putL2Entry } from "@qcow/format";
 import { clusterKind } from "../mapping/cluster-kind.js";
 import type { L2Table } from "../tables/l2-store.js";
-import { relieve } from "../write/relieve.js";
-import type { WriteContext } from "../write/write-context.js";
+import { relieve } from "./relieve.js";
+import type { WriteContext } from "./write-context.js";
 
-/** Gives every cluster of `[start, end)` that has none its entry. Nobody else may be working there. */
+/**
+ * Gives every cluster of `[start, end)` its entry, and says of no part of it that it is zero: what reads as zero is zero
+ * in the file. So nothing reads differently, whoever else works there. Not durable before a commit.
+ */
 export async function mapRawFile(
   context: WriteContext,
   start: number,
@@ -44,8 +47,7 @@ function mapClusters(
   const last = Math.ceil((end - base) / clusterSize);
   for (let entry = Math.floor((start - base) / clusterSize); entry < last; entry++) {
     const at = entry * l2EntrySize;
-    const kind = clusterKind(table.view.getUint32(at), table.view.getUint32(at + 4), geometry);
-    if (kind !== L2Kind.unallocated) continue;
+    if (!lacksMapping(table.view, at, geometry)) continue;
     putL2Entry(table.view, at, base + entry * clusterSize, true, false);
     if (geometry.extendedL2) {
       table.view.setUint32(at + 8, 0);
@@ -53,4 +55,12 @@ function mapClusters(
     }
     table.markDirty(at, l2EntrySize);
   }
+}
+
+function lacksMapping(table: DataView, at: number, geometry: Geometry): boolean {
+  const kind = clusterKind(table.getUint32(at), table.getUint32(at + 4), geometry);
+  // Such an entry makes no sense here, and whoever wants its contents is told.
+  if (kind === L2Kind.compressed) return false;
+  if (kind !== L2Kind.normal) return true;
+  return geometry.extendedL2 && table.getUint32(at + 12) !== 0xffff_ffff;
 }

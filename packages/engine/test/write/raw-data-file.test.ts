@@ -1,0 +1,60 @@
+import { MemoryBackend } from "@qcow/backend-memory";
+import { withTracing } from "@qcow/block";
+import { describe, expect, test } from "vitest";
+import { checkImage, createImage, Qcow2Image } from "../../src/index.js";
+import { kept } from "./open-writable.js";
+
+const SIZE = 4 * 1024 * 1024;
+
+async function make(extendedL2: boolean) {
+  const file = new MemoryBackend({ label: "image" });
+  const data = new MemoryBackend({ label: "data" });
+  await createImage(file, {
+    size: SIZE,
+    extendedL2,
+    lazyRefcounts: false,
+    dataFile: { name: "data", raw: true, backend: data },
+  });
+  const words: string[] = [];
+  const log = ({ label, phase, operation }: { label: string; phase: string; operation: string }) => {
+    const isChange = operation === "write" || operation === "flush";
+    if (phase === "start" && isChange) words.push(`${operation} ${label}`);
+  };
+  const seen = withTracing(data, log);
+  const image = await Qcow2Image.open(withTracing(file, log), { openDataFile: async () => kept(seen) });
+  return { file, data, image, words };
+}
+
+describe("an image whose data file is a disk by itself", () => {
+  test("has its entries durable before data shows in the file, where subclusters were not mapped", async () => {
+    const { file, data, image, words } = await make(true);
+    await image.write(70_000, new Uint8Array(100).fill(5));
+    const shown = words.indexOf("write data");
+    expect(words.slice(0, shown)).toContain("write image");
+    expect(words.slice(words.indexOf("write image"), shown)).toContain("flush image");
+    expect([...data.toBytes(70_000, 2)]).toEqual([5, 5]);
+    await image.close();
+    expect(await checkImage(file)).toMatchObject({ corruptions: 0, leaks: 0 });
+  });
+
+  test.each([false, true])(
+    "needs that once for all that a table maps (extended L2: %s)",
+    async (extendedL2) => {
+      const { image, words } = await make(extendedL2);
+      await image.write(0, new Uint8Array(512).fill(1));
+      words.length = 0;
+      await image.write(SIZE - 512, new Uint8Array(512).fill(2));
+      expect(words).toEqual(["write data"]);
+      await image.close();
+    },
+  );
+
+  test("reads what it read before: what is mapped is zero in the file", async () => {
+    const { image } = await make(true);
+    await image.write(300_000, new Uint8Array(1000).fill(9));
+    const disk = new Uint8Array(SIZE);
+    await image.read(0, disk);
+    expect(disk).toEqual(new Uint8Array(SIZE).fill(9, 300_000, 301_000));
+    await image.close();
+  });
+});
