@@ -13,6 +13,8 @@ export interface OpenForWritingOptions extends IoOptions {
   readonly unsafeBuffering?: boolean | undefined;
   /** Appended to the lines of `trace`, where more than one file is open. */
   readonly name?: string | undefined;
+  /** Given a line when the file could not be locked, because this system has no such locks. */
+  readonly warn?: ((line: string) => void) | undefined;
   /** Makes the file, and rejects with `BACKEND_EXISTS` when there is one. */
   readonly exclusive?: boolean | undefined;
 }
@@ -30,15 +32,20 @@ export async function openForWriting(
   const { scheme, location } = parseAddress(address);
   if (scheme !== "file") throw unwritable(scheme);
   const { openWritable } = await import("@qcow/backend-node");
-  const file: BlockBackend = await openWritable(location, {
+  const opened = await openWritable(location, {
     lock: "exclusive",
     sparse: true,
     exclusive: options.exclusive,
     signal: options.signal,
   });
+  if (opened.lock === "unavailable") options.warn?.(UNLOCKED);
+  const file: BlockBackend = opened;
   const seen = options.trace === undefined ? file : traced(file, options.trace, options.name);
   return options.unsafeBuffering === true ? new UnflushedBackend(seen) : seen;
 }
+
+const UNLOCKED =
+  "it cannot be locked on this system; make sure that nobody else, a VM for example, has it open";
 
 /** Leaves it to the host when writes become durable. */
 class UnflushedBackend extends ForwardingBackend {

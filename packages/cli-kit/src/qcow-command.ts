@@ -153,7 +153,7 @@ export abstract class QcowCommand<T extends typeof Command> extends Command {
 
   /** Opens the bytes of a local image for changing them, under an exclusive lock. The caller closes it. */
   protected openTarget(address: string, options: TargetOptions = {}): Promise<BlockBackend> {
-    return openForWriting(address, { ...this.openOptions(), ...options });
+    return openForWriting(address, { ...this.writableOptions(address), ...options });
   }
 
   /** Runs `job` with a local image open for changing it, and closes that: then everything is durable. */

@@ -51,7 +51,7 @@ export abstract class MakingCommand<T extends typeof Command> extends QcowComman
   /** Makes the image and its data file, or leaves no new file behind. What the files held before is lost. */
   protected async makeImage(job: MakingJob): Promise<ImageMetadata> {
     const { createImage, isEngineError, readMetadata } = await import("@qcow/engine");
-    const image = await openNewImage(job.out, { ...this.openOptions(), inputs: job.inputs });
+    const image = await openNewImage(job.out, { ...this.writableOptions(job.out), inputs: job.inputs });
     const files = [image];
     let isTouched = false;
     try {
@@ -95,7 +95,7 @@ export abstract class MakingCommand<T extends typeof Command> extends QcowComman
     const path = pathOf(out, name);
     const { identity } = image.backend;
     const all = new Set([...inputs, ...(identity === undefined ? [] : [identity])]);
-    return await openNewImage(path, { ...this.openOptions(), name: path, inputs: all });
+    return await openNewImage(path, { ...this.writableOptions(path), name: path, inputs: all });
   }
 
   async #createOptions(
