@@ -2,6 +2,8 @@
 
 export { type CheckOptions, checkImage } from "./check/check-image.js";
 export type * from "./check/check-report.js";
+export { compactImage } from "./compact/compact-image.js";
+export type * from "./compact/compact-report.js";
 export { createImage } from "./create/create-image.js";
 export type * from "./create/create-options.js";
 export { type DecodeOptions, decodeToRaw } from "./decode/decode-to-raw.js";

@@ -12,7 +12,7 @@ import { GUEST_SECTOR_BYTES } from "./layers/whole-sectors.js";
 import type { OpenImageOptions } from "./open-image-options.js";
 import { type GuestRange, Qcow2Reader } from "./qcow2-reader.js";
 import { readHead } from "./read-head.js";
-import { repairImage } from "./repair/repair-image.js";
+import { repairDirty } from "./repair/repair-dirty.js";
 import { growDisk, type ResizeContext, requireResizable, shrinkDisk } from "./resize/resize-disk.js";
 import { closeDisk } from "./write/close-disk.js";
 import { openDataFile } from "./write/open-data-file.js";
@@ -96,7 +96,7 @@ export class Qcow2Image implements AsyncDisposable {
   static async open(backend: BlockBackend, options: OpenImageOptions = {}): Promise<Qcow2Image> {
     const head = await readHead(backend, { signal: options.signal, toleratesNoRefcountTable: true });
     const wasDirty = isDirty(head.header);
-    if (wasDirty) await repairDirty(backend, options);
+    if (wasDirty) await repairDirty(backend, { signal: options.signal });
     const data =
       head.dataFile === undefined ? undefined : await openDataFile(head.dataFile.name, backend, options);
     let disk: ActiveDisk | undefined;
@@ -334,14 +334,4 @@ export class Qcow2Image implements AsyncDisposable {
       { offset },
     );
   }
-}
-
-// A repair clears the bit once the image is proven clean.
-async function repairDirty(backend: BlockBackend, { signal }: OpenImageOptions): Promise<void> {
-  const { after } = await repairImage(backend, { mode: "all", signal });
-  if (after.checkErrors === 0 && !isDirty((await readHead(backend, { signal })).header)) return;
-  throw new EngineError(
-    "QCOW2_CORRUPT",
-    `${backend.label} was not closed after it was written to, and could not be repaired; see what a check says`,
-  );
 }

@@ -13,6 +13,7 @@ test("exports exactly this", () => {
       "Qcow2Image",
       "Qcow2Reader",
       "checkImage",
+      "compactImage",
       "createImage",
       "decodeToRaw",
       "discardZeroes",

@@ -108,6 +108,19 @@ export class Allocator {
     return true;
   }
 
+  /** The refcount of cluster `index`. */
+  async refcount(index: number): Promise<number> {
+    if (!this.#store.has(index)) await this.#requireBlock(this.#store.blockIndexOf(index));
+    return this.#store.get(index);
+  }
+
+  /** Gives cluster `index`, whose refcount is 0 and in memory, `references` references at once. */
+  claim(index: number, references: number): void {
+    if (this.#store.get(index) !== 0) throw this.#corrupt(index);
+    this.#claim(index, 1);
+    if (references !== 1) this.#store.set(index, references);
+  }
+
   /** Throws `QCOW2_CORRUPT` when one of `count` clusters from `first` on holds metadata, which is no place for data. */
   requireData(first: number, count: number): void {
     for (let index = first; index < first + count; index++)

@@ -11,8 +11,8 @@ export class MetadataPlaces {
   readonly #clusterSize: number;
   readonly #clusters = new Set<number>();
   /** First clusters and ends of claimed runs, ascending, apart from each other. */
-  readonly #claimStarts: number[] = [];
-  readonly #claimEnds: number[] = [];
+  #claimStarts: number[] = [];
+  #claimEnds: number[] = [];
 
   constructor(clusterSize: number) {
     this.#clusterSize = clusterSize;
@@ -52,6 +52,27 @@ export class MetadataPlaces {
         this.#claimEnds.push(end);
       }
     }
+  }
+
+  /** What was claimed or added of `[offset, offset + length)`, in bytes, lies elsewhere now. */
+  leave(offset: number, length: number): void {
+    const first = Math.floor(offset / this.#clusterSize);
+    const end = Math.ceil((offset + length) / this.#clusterSize);
+    for (let index = first; index < end; index++) this.#clusters.delete(index);
+    const starts: number[] = [];
+    const ends: number[] = [];
+    const keep = (from: number, to: number): void => {
+      if (from >= to) return;
+      starts.push(from);
+      ends.push(to);
+    };
+    this.#claimStarts.forEach((start, claim) => {
+      const claimEnd = this.#claimEnds[claim] as number;
+      keep(start, Math.min(claimEnd, Math.max(first, start)));
+      keep(Math.max(start, Math.min(end, claimEnd)), claimEnd);
+    });
+    this.#claimStarts = starts;
+    this.#claimEnds = ends;
   }
 
   /** Host cluster `index`, which was added, is free: it holds nothing any more. */

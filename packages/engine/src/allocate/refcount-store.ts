@@ -33,6 +33,8 @@ export class RefcountStore {
   readonly geometry: Geometry;
   /** The largest refcount there can be. */
   readonly max: number;
+  /** Blocks were moved, and the file does not say so: their old places wait to be free. */
+  hasMovedBlocks = false;
   readonly #backend: BlockBackend;
   #table: DirtyTable;
   /** By index in the table, least recently loaded first. */
@@ -142,11 +144,23 @@ export class RefcountStore {
   addBlock(index: number, offset: number): DirtyTable {
     const block = new DirtyTable(offset, new Uint8Array(this.geometry.clusterSize), true);
     this.#blocks.set(index, block);
+    this.#setEntry(index, offset);
+    return block;
+  }
+
+  #setEntry(index: number, offset: number): void {
     const at = index * ENTRY_BYTES;
     const entry = encodeRefcountTableEntry({ offset: BigInt(offset), reserved: 0n });
     this.#table.view.setBigUint64(at, entry);
     this.#table.markDirty(at, ENTRY_BYTES);
-    return block;
+  }
+
+  /** Block `index`, which is in memory, goes to host offset `offset`; nothing of it is written there yet. */
+  moveBlock(index: number, offset: number): void {
+    const { bytes } = this.#blocks.get(index) as DirtyTable;
+    this.#blocks.set(index, new DirtyTable(offset, bytes, true));
+    this.#setEntry(index, offset);
+    this.hasMovedBlocks = true;
   }
 
   /** The table becomes a longer one at `place`, with the same entries; nothing of it is written yet. */

@@ -68,6 +68,12 @@ export class ClusterPages<P extends Page> {
     page[at] = Math.min((page[at] as number) + times, COUNT_MAX);
   }
 
+  /** Makes the number of cluster `index`, which must exist, at least 1. */
+  mark(index: number): void {
+    const page = this.page(index >>> PAGE_SHIFT);
+    if (page[index & PAGE_MASK] === 0) page[index & PAGE_MASK] = 1;
+  }
+
   /** Takes `times` from the number of cluster `index` again; one that is too large to be known stays as it is. */
   subtract(index: number, times: number): void {
     const page = this.#pages[index >>> PAGE_SHIFT];

@@ -35,12 +35,16 @@ export interface ImageScan {
   readonly log: FindingLog;
 }
 
-/** Scans the image in `backend`. Findings go to `log`, but for refcounts that differ (compare-refcounts.ts). */
+/**
+ * Scans the image in `backend`. Findings go to `log`, but for refcounts that differ (compare-refcounts.ts). `onCompressed`
+ * is told where each compressed cluster lies.
+ */
 export async function scanImage(
   backend: ReadableBlockBackend,
   log: FindingLog,
   memoryBytesMax: number,
   options: LongOptions,
+  onCompressed?: ScanContext["onCompressed"],
 ): Promise<ImageScan> {
   const head = await readHead(backend, { signal: options.signal, toleratesNoRefcountTable: true });
   await readEncryption(backend, head, options);
@@ -51,7 +55,7 @@ export async function scanImage(
   const stored = await StoredRefcounts.load(backend, head, references.clusterCount + 1, budget, options);
   const tables = new L2Tables(references, stored, log);
   const tally = { allocated: 0, fragmented: 0, compressed: 0, unalignedZeros: 0 };
-  const scan: ScanContext = { geometry, references, stored, log, tally };
+  const scan: ScanContext = { geometry, references, stored, log, tally, onCompressed };
 
   references.addTable(0, geometry.clusterSize, "the header");
   await countActiveL1(backend, head, references, tables, options);

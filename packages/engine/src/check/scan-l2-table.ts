@@ -36,6 +36,8 @@ export interface ScanContext {
   readonly stored: StoredRefcounts;
   readonly log: FindingLog;
   readonly tally: AllocationTally;
+  /** Told of each compressed cluster: host offset and length in bytes. */
+  readonly onCompressed?: ((offset: number, length: number) => void) | undefined;
 }
 
 /** Scans the table at host offset `offset`, of which `view` holds the entries. */
@@ -202,6 +204,7 @@ class L2Scan {
     const host = compressedOffset(high, low, geometry.clusterBits);
     const length = compressedLength(high, low, geometry.clusterBits);
     references.add(host, length, "a compressed cluster", this.#use.total);
+    this.#context.onCompressed?.(host, length);
     this.#allocated++;
     this.#compressed++;
     // Its neighbour shares sectors with it: reading in order is never contiguous.

@@ -18,6 +18,7 @@ import type { Observer } from "../observer.js";
 import type { ActiveTables } from "../tables/active-tables.js";
 import type { DirtyTable } from "../tables/dirty-table.js";
 import type { HeaderStore } from "../tables/header-store.js";
+import type { SharedTables } from "../tables/shared-tables.js";
 import { giveBack } from "./give-back.js";
 import {
   type MetadataSnapshot,
@@ -35,6 +36,7 @@ export interface CommitterSetup {
   readonly dataFile: BlockBackend | undefined;
   readonly header: HeaderStore;
   readonly tables: ActiveTables;
+  readonly sharedTables: SharedTables;
   readonly refcounts: RefcountStore;
   readonly allocator: Allocator;
   readonly compressedSpace: CompressedSpace;
@@ -136,9 +138,10 @@ export class Committer {
   async #runPhases(withRefcounts: boolean): Promise<void> {
     this.requireSound();
     const { backend, header, tables, refcounts, observer } = this.#setup;
-    // The place of a table that has moved waits to be free, so the header must name the new one before that.
-    const deferred = this.#setup.lazy && !withRefcounts && !refcounts.isMoved && !this.#isPressed();
-    const snapshot = takeSnapshot(tables, refcounts, !deferred);
+    // The place of what has moved waits to be free, so the header or the table must name the new one before that.
+    const moved = refcounts.isMoved || refcounts.hasMovedBlocks;
+    const deferred = this.#setup.lazy && !withRefcounts && !moved && !this.#isPressed();
+    const snapshot = takeSnapshot(tables, this.#setup.sharedTables, refcounts, !deferred);
     try {
       if (header.isUncertain) await this.#writeHeaderAgain();
       if (deferred && refcounts.isDirty) await this.#declareDirty();
@@ -184,6 +187,7 @@ export class Committer {
     if (movedTable !== undefined) await this.#nameTable(movedTable);
     await this.#flush(true, false);
     if (movedTable !== undefined) movedTable.isNew = false;
+    this.#setup.refcounts.hasMovedBlocks = false;
   }
 
   async #nameTable({ offset, bytes }: DirtyTable): Promise<void> {

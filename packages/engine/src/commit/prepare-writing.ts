@@ -3,11 +3,11 @@
 // writes are marked, since nobody will update them. Durable before any guest byte changes.
 
 import type { BlockBackend } from "@qcow/block";
-import { BITMAP_FLAG_IN_USE, findExtension, knownFeatureMask, padTo8 } from "@qcow/format";
+import { BITMAP_FLAG_IN_USE, findExtension, knownFeatureMask } from "@qcow/format";
 import type { ImageMetadata } from "../image-metadata.js";
+import { bitmapEntryPlaces } from "../tables/entry-places.js";
 import type { HeaderStore } from "../tables/header-store.js";
 
-const ENTRY_FIXED_BYTES = 24;
 const ENTRY_FLAGS_OFFSET = 12;
 
 /** Brings the image into the state that a writer may change; resolves with whether anything is to be flushed for it. */
@@ -21,7 +21,8 @@ export async function prepareWriting(
   return cleared || marked;
 }
 
-async function clearUnknownAutoclear(header: HeaderStore): Promise<boolean> {
+/** Clears the bits; resolves with whether there were any. Not durable before a flush. */
+export async function clearUnknownAutoclear(header: HeaderStore): Promise<boolean> {
   const { autoclearFeatures } = header.header;
   const known = autoclearFeatures & knownFeatureMask("autoclear");
   if (known === autoclearFeatures) return false;
@@ -30,16 +31,15 @@ async function clearUnknownAutoclear(header: HeaderStore): Promise<boolean> {
 }
 
 async function markBitmaps(backend: BlockBackend, { extensions, bitmaps }: ImageMetadata): Promise<boolean> {
-  let at = Number(findExtension(extensions, "bitmaps")?.directoryOffset ?? 0n);
+  const directory = Number(findExtension(extensions, "bitmaps")?.directoryOffset ?? 0n);
+  const places = bitmapEntryPlaces(bitmaps, directory);
   let marked = false;
-  for (const { auto, inUse, flags, extraData, nameBytes } of bitmaps) {
-    if (auto && !inUse) {
-      const word = new Uint8Array(4);
-      new DataView(word.buffer).setUint32(0, flags | BITMAP_FLAG_IN_USE);
-      await backend.write(at + ENTRY_FLAGS_OFFSET, word);
-      marked = true;
-    }
-    at += padTo8(ENTRY_FIXED_BYTES + extraData.length + nameBytes.length);
+  for (const [index, { auto, inUse, flags }] of bitmaps.entries()) {
+    if (!auto || inUse) continue;
+    const word = new Uint8Array(4);
+    new DataView(word.buffer).setUint32(0, flags | BITMAP_FLAG_IN_USE);
+    await backend.write((places[index] as number) + ENTRY_FLAGS_OFFSET, word);
+    marked = true;
   }
   return marked;
 }

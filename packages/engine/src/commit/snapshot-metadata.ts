@@ -4,6 +4,7 @@
 import type { RefcountStore } from "../allocate/refcount-store.js";
 import type { ActiveTables } from "../tables/active-tables.js";
 import type { DirtyPiece, DirtyTable } from "../tables/dirty-table.js";
+import type { SharedTables } from "../tables/shared-tables.js";
 
 interface Taken {
   readonly table: DirtyTable;
@@ -25,6 +26,7 @@ export interface MetadataSnapshot {
 /** Takes what is dirty; the refcounts only where `withRefcounts` says so. */
 export function takeSnapshot(
   tables: ActiveTables,
+  shared: SharedTables,
   refcounts: RefcountStore,
   withRefcounts: boolean,
 ): MetadataSnapshot {
@@ -36,7 +38,7 @@ export function takeSnapshot(
   return {
     unreferenced: unreferenced.map(take),
     refcountTable: withRefcounts && moved === undefined ? takeAll([refcounts.table]) : [],
-    mapping: takeAll([...l2.filter(({ isNew }) => !isNew), tables.l1Table]),
+    mapping: takeAll([...l2.filter(({ isNew }) => !isNew), tables.l1Table, ...shared.tables()]),
     movedTable: moved,
   };
 }

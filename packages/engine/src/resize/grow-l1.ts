@@ -21,7 +21,7 @@ export async function growL1(
   const unlock = await locks.lock(0, Number.MAX_SAFE_INTEGER, true, options.signal);
   try {
     const room = tables.l1Table.bytes.byteLength / ENTRY_BYTES;
-    await (entries <= room ? growInPlace(disk, entries) : move(disk, entries, geometry.clusterSize));
+    await (entries <= room ? growInPlace(disk, entries) : grow(disk, entries, geometry.clusterSize));
   } finally {
     unlock();
   }
@@ -39,10 +39,23 @@ async function growInPlace({ tables, committer, header }: ActiveDisk, entries: n
   });
 }
 
-async function move(disk: ActiveDisk, entries: number, clusterSize: number): Promise<void> {
-  const { tables, committer, header, allocator, places, pending } = disk;
+async function grow(disk: ActiveDisk, entries: number, clusterSize: number): Promise<void> {
   const clusters = Math.ceil((entries * ENTRY_BYTES) / clusterSize);
-  const first = await allocator.reserveInARow(clusters);
+  await moveL1(disk, entries, await disk.allocator.reserveInARow(clusters), clusterSize);
+}
+
+/**
+ * Moves the L1 table to the clusters from `first` on, which are reserved for it, and gives it `entries` entries, at least
+ * as many as it has. Nobody may change it meanwhile.
+ */
+export async function moveL1(
+  disk: ActiveDisk,
+  entries: number,
+  first: number,
+  clusterSize: number,
+): Promise<void> {
+  const { tables, committer, header, places, pending } = disk;
+  const clusters = Math.ceil((entries * ENTRY_BYTES) / clusterSize);
   const old = tables.l1Table;
   const moved = new DirtyTable(first * clusterSize, new Uint8Array(clusters * clusterSize), true);
   try {

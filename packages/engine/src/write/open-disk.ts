@@ -26,6 +26,7 @@ import { HeaderStore } from "../tables/header-store.js";
 import { L1Table } from "../tables/l1-table.js";
 import { L2Store } from "../tables/l2-store.js";
 import { readAvailable } from "../tables/read-available.js";
+import { SharedTables } from "../tables/shared-tables.js";
 
 const ENTRY_BYTES = 8;
 
@@ -34,6 +35,7 @@ export interface ActiveDisk {
   readonly header: HeaderStore;
   readonly refcounts: RefcountStore;
   readonly tables: ActiveTables;
+  readonly sharedTables: SharedTables;
   readonly places: MetadataPlaces;
   readonly pending: PendingFrees;
   readonly allocator: Allocator;
@@ -95,7 +97,8 @@ export async function openDisk(
   const lazy = fields.version >= 3 && (options.refcounts ?? lazyOrStrict(metadata)) === "lazy";
   const punchHoles = options.punchHoles ?? true;
   const { observer } = options;
-  const parts = { header, refcounts, tables, pending, allocator, compressedSpace, lazy };
+  const sharedTables = new SharedTables(backend, fileSize);
+  const parts = { header, refcounts, tables, sharedTables, pending, allocator, compressedSpace, lazy };
   const committer = new Committer({ backend, dataFile, ...parts, punchHoles, observer });
   return { ...parts, places, committer, lengthAtOpen: fileSize };
 }

@@ -27,6 +27,8 @@ export type Operation = { readonly together: number } & (
   | { readonly kind: "resize"; readonly size: number }
   /** Closes the image and opens it again. */
   | { readonly kind: "reopen" }
+  /** Closes the image, compacts it, and opens it again. */
+  | { readonly kind: "compact" }
   /** After this many more completions, the power fails; the run goes on with the disk as it is found. */
   | { readonly kind: "power-loss"; readonly completions: number }
   | PlannedFault
@@ -34,7 +36,7 @@ export type Operation = { readonly together: number } & (
 // `together` is how many may be under way, this one included, when it starts: 1 to 8.
 
 /** What kind of steps a run has beside the usual ones. */
-export type RunKind = "plain" | "crash" | "fault";
+export type RunKind = "plain" | "crash" | "fault" | "compact";
 
 /** Draws the next step. */
 export function drawOperation(
@@ -60,6 +62,7 @@ export function drawOperation(
     case "resize":
       return { kind: what, together: random.chance(0.5) ? 1 : together, size: drawNewSize(random, shape) };
     case "reopen":
+    case "compact":
       return { kind: what, together: 1 };
     case "power-loss":
       return { kind: what, together, completions: random.below(20) };
@@ -77,12 +80,15 @@ const USUAL = [
   [10, "flush"],
   [2, "resize"],
   [2, "reopen"],
+  [2, "compact"],
 ] as const;
 
 const WEIGHTS = {
   plain: USUAL,
   crash: [...USUAL, [3, "power-loss"]],
   fault: [...USUAL, [6, "fault"], [1, "power-loss"]],
+  // Much is given up, so that there are holes, and whatever can go wrong goes wrong now and then.
+  compact: [...USUAL, [25, "discard"], [10, "compact"], [1, "power-loss"], [2, "fault"]],
 } as const;
 
 function drawPattern(random: Random): Pattern {

@@ -15,7 +15,7 @@ export interface RunPlan {
   readonly chanceSeed: number;
 }
 
-export const RUN_KINDS: readonly RunKind[] = ["plain", "crash", "fault"];
+export const RUN_KINDS: readonly RunKind[] = ["plain", "crash", "fault", "compact"];
 
 /** The run of `seed`, of the kind that `only` says, or any. */
 export function planRun(seed: number, crashes: number, only?: RunKind): RunPlan {
@@ -24,6 +24,7 @@ export function planRun(seed: number, crashes: number, only?: RunKind): RunPlan 
     [3, "plain"],
     [4, "crash"],
     [3, "fault"],
+    [3, "compact"],
   ] as const);
   const kind = only ?? drawn;
   const chanceSeed = random.bits();

@@ -1,7 +1,7 @@
 // Executes a plan: one image, from life to life, with crashes judged on the way. Owns the order of things; performing
 // operations is the guest's business, judging is judge-files'.
 
-import { Qcow2Image } from "@qcow/engine";
+import { compactImage, Qcow2Image } from "@qcow/engine";
 import { decodeHeader, isDirty } from "@qcow/format";
 import type { Files } from "../disk/files.js";
 import { Machine } from "../disk/machine.js";
@@ -15,6 +15,7 @@ import { describeError, require, Violation } from "../violation.js";
 import { CrashQuota } from "./crash-quota.js";
 import { Driver } from "./driver.js";
 import { Guest } from "./guest.js";
+import { judgeCompact } from "./judge-compact.js";
 import { judgeClosed, judgeCrash, type KeptSnapshot } from "./judge-files.js";
 
 export interface RunResult {
@@ -39,7 +40,7 @@ export async function executeRun(
 }
 
 /** Operations of the run itself; the others are the guest's. */
-const RUN_OPERATIONS: ReadonlySet<string> = new Set(["fault", "power-loss", "reopen"]);
+const RUN_OPERATIONS: ReadonlySet<string> = new Set(["fault", "power-loss", "reopen", "compact"]);
 
 /** What a run has beside its plan. */
 interface Extras {
@@ -109,6 +110,10 @@ class Run {
       case "reopen":
         await this.#close();
         return await this.#open();
+      case "compact":
+        await this.#close();
+        await this.#compact();
+        return await this.#open();
       case "resize":
         if (!this.#canResize()) return;
     }
@@ -172,6 +177,28 @@ class Run {
     if (this.#machine.faultsFired > 0) this.#leaksAllowed = true;
     const judge = (found: Uint8Array) => this.#judgeCurrent(found);
     await judgeClosed(this.#machine.files(), judge, this.#snapshots, this.#leaksAllowed);
+  }
+
+  /** Compacts the image, which is closed, and judges what is there. */
+  async #compact(): Promise<void> {
+    const { faultsFired } = this.#machine;
+    const { compression } = this.#machine.openOptions;
+    try {
+      const done = compactImage(this.#machine.image, { compression });
+      const { sizeBefore, sizeAfter } = await this.#driver.settle(done, "compacting");
+      require(sizeAfter <= sizeBefore, () => `compacting made ${sizeAfter} bytes of ${sizeBefore}`);
+    } catch (error) {
+      if (error instanceof Violation) throw error;
+      const excused = this.#machine.faultsFired > faultsFired;
+      require(excused, () => `compacting rejected: ${describeError(error)}`);
+      return await this.#restart();
+    }
+    await this.#driver.settle(this.#machine.settleFlushes(), "a flush");
+    const hasFailed = this.#machine.faultsFired > faultsFired;
+    if (hasFailed) this.#leaksAllowed = true;
+    const files = this.#machine.files();
+    await judgeClosed(files, (found) => this.#judgeCurrent(found), this.#snapshots, hasFailed);
+    if (!hasFailed) await judgeCompact(files);
   }
 
   #judgeCurrent(found: Uint8Array): string | undefined {
