@@ -2,7 +2,7 @@
 // refused; what a move is lies in move-batch.ts, and why no crash loses anything in docs/compaction.md.
 
 import type { BlockBackend } from "@qcow/block";
-import { isDirty } from "@qcow/format";
+import { isCorrupt, isDirty } from "@qcow/format";
 import { MEMORY_BYTES_MAX_DEFAULT } from "../check/check-image.js";
 import { PageBudget } from "../check/cluster-pages.js";
 import { compareRefcounts } from "../check/compare-refcounts.js";
@@ -10,6 +10,7 @@ import { FindingLog } from "../check/finding-log.js";
 import { type ImageScan, scanImage } from "../check/scan-image.js";
 import { clearUnknownAutoclear } from "../commit/prepare-writing.js";
 import { EngineError } from "../engine-error.js";
+import type { ImageHead } from "../image-metadata.js";
 import { readHead } from "../read-head.js";
 import { readMetadata } from "../read-metadata.js";
 import { repairDirty } from "../repair/repair-dirty.js";
@@ -46,6 +47,7 @@ export async function compactImage(
   const sizeBefore = await backend.size(options);
   const dryRun = options.dryRun === true;
   const tally = new CompactionTally(options.onProgress);
+  refuseUnmovable(await readHead(backend, options));
   const leaksFixed = dryRun ? 0 : await settle(backend, options);
   let survey = await surveyImage(backend, options);
   if (dryRun) return dryReport(survey, sizeBefore);
@@ -68,6 +70,20 @@ export async function compactImage(
     bytesCopied: tally.bytes,
     referencesChanged: tally.references,
   };
+}
+
+// Before anything is written or promised: what the rounds would refuse only once something is to be moved.
+function refuseUnmovable({ header, label }: ImageHead): void {
+  if (isCorrupt(header)) {
+    throw new EngineError("QCOW2_CORRUPT", `${label} is marked corrupt; repair it before compacting it`);
+  }
+  // LUKS encrypts each sector with its place in the file.
+  if (header.cryptMethod !== 0) {
+    throw new EngineError(
+      "QCOW2_ENCRYPTED",
+      `the contents of ${label} are encrypted; compacting is not supported`,
+    );
+  }
 }
 
 // Refcounts are right afterwards, if they can be. Resolves with the number of leaks that were there.
