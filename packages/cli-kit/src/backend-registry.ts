@@ -5,8 +5,16 @@ import type { IoOptions, ReadableBlockBackend } from "@qcow/block";
 import { type BackendAddress, parseAddress } from "./backend-address.js";
 import { CommandError } from "./command-error.js";
 
+export interface OpenBackendOptions extends IoOptions {
+  /** Asks for a lock that keeps out whoever wants to be alone with the bytes; nothing where there are no locks. */
+  readonly lock?: "shared" | undefined;
+}
+
 /** Opens the bytes at an address for reading. Must never write to them. */
-export type BackendOpener = (address: BackendAddress, options: IoOptions) => Promise<ReadableBlockBackend>;
+export type BackendOpener = (
+  address: BackendAddress,
+  options: OpenBackendOptions,
+) => Promise<ReadableBlockBackend>;
 
 /** What a plugin's `qcow:backends` hook is given. */
 export interface BackendHookOptions {
@@ -31,16 +39,22 @@ export function hasBackendScheme(scheme: string): boolean {
  *
  * @throws CommandError `CLI_UNKNOWN_SCHEME` when nothing is registered for the scheme.
  */
-export async function openBackend(address: string, options: IoOptions = {}): Promise<ReadableBlockBackend> {
+export async function openBackend(
+  address: string,
+  options: OpenBackendOptions = {},
+): Promise<ReadableBlockBackend> {
   const parsed = parseAddress(address);
   const opener = openers.get(parsed.scheme);
   if (opener === undefined) throw unknownScheme(parsed.scheme);
   return opener(parsed, options);
 }
 
-async function openFile(address: BackendAddress): Promise<ReadableBlockBackend> {
+async function openFile(
+  address: BackendAddress,
+  { lock }: OpenBackendOptions,
+): Promise<ReadableBlockBackend> {
   const { openReadable } = await import("@qcow/backend-node");
-  return openReadable(address.location);
+  return openReadable(address.location, { lock });
 }
 
 function unknownScheme(scheme: string): CommandError {

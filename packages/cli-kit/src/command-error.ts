@@ -14,6 +14,8 @@ export type CommandErrorCode =
   | "CLI_OUTPUT_IS_INPUT"
   /** Stdout cannot be written to: its disk is full, for example. */
   | "CLI_OUTPUT_FAILED"
+  /** What was changed does not read as it did before, and it should. */
+  | "CLI_VERIFY_FAILED"
   /** `info --filter`: the path is malformed, or leads nowhere. */
   | "CLI_FILTER"
   /** A plugin or oclif itself gave up, for the reason in the message. */

@@ -3,7 +3,7 @@
 
 import { isBackendError } from "@qcow/block";
 import { printable } from "@qcow/format";
-import { CommandError, isCommandError } from "./command-error.js";
+import { isCommandError } from "./command-error.js";
 import { ExitCode } from "./exit-codes.js";
 import { jsonText } from "./json-text.js";
 
@@ -35,7 +35,7 @@ const BUG_HINT = "This is a bug in qcow. Run again with --debug and report what 
 
 /** Describes `error`; never throws. `signal` is the one the command ran under. */
 export function reportError(error: unknown, signal?: AbortSignal): ErrorReport {
-  if (signal?.aborted && (error === signal.reason || isAbort(error))) return interrupted();
+  if (signal?.aborted && (error === signal.reason || isAbort(error))) return interrupted(error);
   if (isUsageError(error)) return usage(error);
   if (isOclifError(error)) return failure(error);
   if (!(error instanceof Error) || !isLayerError(error)) return bug(error);
@@ -106,12 +106,12 @@ export function errorTrace(error: unknown): string {
   return lines.join("\n");
 }
 
-function interrupted(): ErrorReport {
-  const error = new CommandError("CLI_INTERRUPTED", "interrupted");
+/** A command that has something to say of what it leaves behind wraps the abort into an error of this code. */
+function interrupted(error: unknown): ErrorReport {
   return {
-    code: error.code,
-    message: error.message,
-    hint: undefined,
+    code: "CLI_INTERRUPTED",
+    message: "interrupted",
+    hint: isCommandError(error, "CLI_INTERRUPTED") ? error.hint : undefined,
     exitCode: ExitCode.interrupted,
     where: {},
   };

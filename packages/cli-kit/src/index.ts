@@ -5,6 +5,7 @@ export * from "./command-error.js";
 export * from "./common-flags.js";
 export * from "./error-report.js";
 export * from "./exit-codes.js";
+export * from "./host-compression.js";
 export * from "./human-size.js";
 export * from "./interrupt.js";
 export * from "./interruptible.js";

@@ -4,7 +4,7 @@
 import type { IoOptions, ReadableBlockBackend } from "@qcow/block";
 import type { Qcow2Reader, ReferenceOpener } from "@qcow/engine";
 import { parseAddress } from "./backend-address.js";
-import { openBackend } from "./backend-registry.js";
+import { type OpenBackendOptions, openBackend } from "./backend-registry.js";
 import { type BackingPolicy, referenceOpener } from "./backing-policy.js";
 import { CommandError } from "./command-error.js";
 import { traced } from "./trace-log.js";
@@ -26,7 +26,7 @@ export interface OpenImage extends AsyncDisposable {
 /** Opens the bytes of an image and nothing else: no backing file, no data file. */
 export async function openSource(
   address: string,
-  options: Pick<OpenImageOptions, "signal" | "trace">,
+  options: Pick<OpenImageOptions, "trace"> & OpenBackendOptions,
 ): Promise<ReadableBlockBackend> {
   const backend = await openBackend(address, options);
   return options.trace === undefined ? backend : traced(backend, options.trace);

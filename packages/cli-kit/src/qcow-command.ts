@@ -7,7 +7,12 @@ import type { BlockBackend, LongOptions, ReadableBlockBackend } from "@qcow/bloc
 import type { Qcow2Image } from "@qcow/engine";
 import { printable } from "@qcow/format";
 import { parseAddress } from "./backend-address.js";
-import { type BackendHookOptions, hasBackendScheme, registerBackendScheme } from "./backend-registry.js";
+import {
+  type BackendHookOptions,
+  hasBackendScheme,
+  type OpenBackendOptions,
+  registerBackendScheme,
+} from "./backend-registry.js";
 import { CommandError } from "./command-error.js";
 import { COMMON_FLAGS, type CommonFlags } from "./common-flags.js";
 import { printFailure } from "./error-report.js";
@@ -140,9 +145,12 @@ export abstract class QcowCommand<T extends typeof Command> extends Command {
   }
 
   /** Opens the bytes of an image, and nothing that it names. The caller closes it. */
-  protected async openSource(address: string): Promise<ReadableBlockBackend> {
+  protected async openSource(
+    address: string,
+    options: Pick<OpenBackendOptions, "lock"> = {},
+  ): Promise<ReadableBlockBackend> {
     await this.#loadBackends(address);
-    return openSource(address, this.openOptions());
+    return openSource(address, { ...this.openOptions(), ...options });
   }
 
   /** Opens an image for reading its contents. The caller closes it. */

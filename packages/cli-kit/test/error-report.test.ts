@@ -32,6 +32,20 @@ describe("exit codes", () => {
     }
     expect(reportError(new BackendError("BACKEND_IO", "no"), controller.signal).exitCode).toBe(1);
   });
+
+  it("an interrupted command may say what it leaves behind", () => {
+    const controller = new AbortController();
+    controller.abort();
+    const error = new CommandError("CLI_INTERRUPTED", "interrupted", {
+      hint: "Half of it is done.",
+      cause: controller.signal.reason,
+    });
+    expect(reportError(error, controller.signal)).toMatchObject({
+      message: "interrupted",
+      hint: "Half of it is done.",
+      exitCode: 130,
+    });
+  });
 });
 
 describe("what the user reads", () => {

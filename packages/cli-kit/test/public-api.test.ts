@@ -16,6 +16,7 @@ it("exports these names and no others", () => {
       "errorTrace",
       "hasBackendScheme",
       "hasOutputBegun",
+      "hostCompression",
       "humanSize",
       "interruptible",
       "isCommandError",
