@@ -12,6 +12,7 @@ type CommandModule = {
 
 export const COMMANDS: Readonly<Record<string, () => Promise<CommandModule>>> = {
   check: () => import("./commands/check.js"),
+  compact: () => import("./commands/compact.js"),
   create: () => import("./commands/create.js"),
   decode: () => import("./commands/decode.js"),
   discard: () => import("./commands/discard.js"),

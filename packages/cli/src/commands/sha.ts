@@ -2,8 +2,9 @@
 
 import { createHash, getHashes, type Hash } from "node:crypto";
 import { string } from "@oclif/core/flags";
-import { CommandError, interruptible, QcowCommand } from "@qcow/cli-kit";
+import { CommandError, QcowCommand } from "@qcow/cli-kit";
 import { IMAGE } from "../image-argument.js";
+import { DEFAULT_ALGORITHM, guestDigest } from "../sha/guest-digest.js";
 import { SNAPSHOT } from "../snapshot-flag.js";
 
 export interface ShaResult {
@@ -25,26 +26,23 @@ export default class Sha extends QcowCommand<typeof Sha> {
   ];
   static override args = { image: IMAGE };
   static override flags = {
-    algorithm: string({ default: "sha1", description: "Any hash that Node's crypto module knows." }),
+    algorithm: string({
+      default: DEFAULT_ALGORITHM,
+      description: "Any hash that Node's crypto module knows.",
+    }),
     snapshot: SNAPSHOT,
   };
 
   async run(): Promise<ShaResult> {
     const { algorithm } = this.flags;
     const hash = hashFor(algorithm);
-    const { signal, onProgress } = await this.longOptions();
+    const options = await this.longOptions();
     const image = await this.openImage(this.args.image, this.flags.snapshot);
     try {
-      const total = image.reader.virtualSize;
-      let done = 0;
-      for await (const chunk of interruptible(image.reader.chunks({}, { signal }))) {
-        hash.update(chunk);
-        done += chunk.length;
-        onProgress?.({ done, total });
-      }
-      const digest = hash.digest("hex");
+      const { reader } = image;
+      const digest = await guestDigest(reader, hash, options);
       if (!this.jsonEnabled()) await this.print(digest);
-      return { filename: this.args.image, algorithm, digest, "virtual-size": total };
+      return { filename: this.args.image, algorithm, digest, "virtual-size": reader.virtualSize };
     } finally {
       await image.close();
     }

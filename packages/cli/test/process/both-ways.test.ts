@@ -62,6 +62,8 @@ it.each([
   ["write", "disk.qcow2", "--text=x", "--json"],
   ["resize", "disk.qcow2", "-32K"],
   ["discard", "disk.qcow2"],
+  ["compact", "disk.qcow2"],
+  ["compact", "disk.qcow2", "--dry-run"],
   ["encode", "disk.qcow2", "disk.qcow2"],
   ["pattern", "pattern.qcow2", "--size=1M"],
   ["info", "missing.qcow2", "--json"],

@@ -1,0 +1,34 @@
+// `compact` for people. Owns the wording; the two sentences about a file are those of qcow-tool.
+
+import { humanSize } from "@qcow/cli-kit";
+import { printable } from "@qcow/format";
+import type { CompactDocument } from "./compact-document.js";
+import { diskName } from "./disk-digests.js";
+
+const MIB = 1024 * 1024;
+
+export function compactText(document: CompactDocument): string {
+  return [gainLine(document), ...digestLines(document)].join("\n");
+}
+
+function gainLine(document: CompactDocument): string {
+  const { "dry-run": dryRun, "image-end-offset": end } = document;
+  const gained = document["size-before"] - document["size-after"];
+  if (end !== undefined) {
+    const verb = dryRun ? "would end" : "ends";
+    return `${printable(document.filename)} is a block device, so its length stays. The image in it ${verb} after ${humanSize(end)} (${end} bytes).`;
+  }
+  if (gained <= 0) {
+    return dryRun
+      ? "The file would not be any smaller. Consider running `discard`."
+      : "I couldn't make the file any smaller. Consider running `discard`.";
+  }
+  return `The file ${dryRun ? "would be" : "is now"} ${Math.floor(gained / MIB)} MiB smaller.`;
+}
+
+function digestLines({ digests = [] }: CompactDocument): string[] {
+  return digests.map((disk) => {
+    const name = diskName(disk);
+    return `${name.charAt(0).toUpperCase()}${name.slice(1)} reads as before: ${disk.algorithm} ${disk.digest}`;
+  });
+}
