@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // Judges the command line against the corpus of recorded images: contents, check, map, info, snapshots, decode,
-// repair of copies, and that no file is touched. Prints a table; exits 1 on any difference.
+// repair and compaction of copies, and that no file is touched. Prints a table; exits 1 on any difference.
 //
 //   node scripts/corpus.mjs [--dir DIR] [--only NAME…] [--jobs N] [--cli PATH]
 //

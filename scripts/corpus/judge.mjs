@@ -1,10 +1,11 @@
 // Owns judging one image of the corpus: every aspect in turn, then whether its files were left alone.
 import { chain, check, info, map } from "./answers.mjs";
+import { compact } from "./compact.mjs";
 import { decode, snapshots, wholeDisk } from "./contents.mjs";
 import { fingerprints, touched } from "./fingerprint.mjs";
 import { repair } from "./repair.mjs";
 
-const ASPECTS = { contents: wholeDisk, check, map, info, chain, snapshots, decode, repair };
+const ASPECTS = { contents: wholeDisk, check, map, info, chain, snapshots, decode, repair, compact };
 
 /** Names of the columns, in the order of the table. */
 export const aspectNames = [...Object.keys(ASPECTS), "untouched"];

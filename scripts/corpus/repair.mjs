@@ -1,10 +1,10 @@
 // Owns the aspect that repairs copies of an image: exit codes, what was fixed, and guest contents as recorded after
 // qemu-img check -r; images that are sound must come out of it byte for byte. Returns lines of differences.
-import { cp, mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { hasTool } from "../bench/tool.mjs";
 import { howItEnded, runCommand } from "./command.mjs";
 import { fileSha256 } from "./fingerprint.mjs";
+import { onCopy } from "./on-copy.mjs";
 
 const MODES = ["leaks", "all"];
 const FIXED = ["leaks-fixed", "corruptions-fixed"];
@@ -18,17 +18,6 @@ export async function repair(image, cli, { scratch, folder }) {
     found.push(...(await onCopy(image, { scratch, folder }, (copy) => asRecorded(image, mode, cli, copy))));
   }
   return found;
-}
-
-/** Runs `judge` in a folder that has copies of the image's files. */
-async function onCopy(image, { scratch, folder }, judge) {
-  const copy = await mkdtemp(join(scratch, `${image.name}-`));
-  try {
-    for (const name of image.files) await cp(join(folder, name), join(copy, name));
-    return await judge(copy);
-  } finally {
-    await rm(copy, { recursive: true, force: true });
-  }
 }
 
 async function unchanged(image, cli, copy) {
