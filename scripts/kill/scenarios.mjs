@@ -15,6 +15,10 @@ const OLD_BYTES = 1024 * MIB;
 const WRITE_AT = 3 * MIB + 1536;
 const WRITE_BYTES = DISK_BYTES - 8 * MIB;
 
+/** What is freed in front of a compaction. */
+const HOLE_AT = 2 * MIB;
+const HOLE_BYTES = DISK_BYTES / 2;
+
 /** So many clusters that a command commits several times, and refcounts are stale in between. */
 const LAZY = ["-o", "lazy_refcounts=on,cluster_size=512"];
 
@@ -44,6 +48,7 @@ export const preparations = {
   write: prepareWrite,
   discard: prepareDiscard,
   repair: prepareRepair,
+  compact: prepareCompact,
 };
 
 /** Makes what all images have in common: their disk, as a raw file, and zeros of the same length. */
@@ -95,6 +100,19 @@ async function prepareDiscard(disk) {
   const images = await converted(disk, "discard", choices);
   const start = (path) => ["discard", path];
   return images.map((image) => ({ ...changing(image, start), before: disk.raw, after: disk.raw }));
+}
+
+// Images with a hole in the midst of the file, for everything behind it to go to.
+async function prepareCompact(disk) {
+  const before = Buffer.from(disk.bytes);
+  before.fill(0, HOLE_AT, HOLE_AT + HOLE_BYTES);
+  const raw = join(disk.folder, "compact.raw");
+  await writeFile(raw, before);
+  const images = await converted(disk, "compact", GEOMETRIES);
+  const zero = ["-c", `write -z ${HOLE_AT} ${HOLE_BYTES}`, "-c", `discard ${HOLE_AT} ${HOLE_BYTES}`];
+  for (const { files } of images) await run("qemu-io", ["-f", "qcow2", ...zero, files[0]]);
+  const start = (path) => ["compact", path];
+  return images.map((image) => ({ ...changing(image, start), before: raw, after: raw }));
 }
 
 async function prepareRepair(disk, random) {
