@@ -1,10 +1,13 @@
 // Owns the images that are measured: what each is, and making the missing ones. Sizes are for scale 1.
 import { access, mkdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { writeFilesystem } from "./filesystem.mjs";
 import { writeFragmentedImage } from "./fragmented-image.mjs";
 import { writeDense, writeHalfAllocated } from "./random-data.mjs";
 import { hasTool, run } from "./tool.mjs";
+
+const PROGRAM = fileURLToPath(new URL("../../packages/cli/bin/run.js", import.meta.url));
 
 const MIB = 1024 * 1024;
 
@@ -21,6 +24,7 @@ const RECIPES = {
   d: { about: "the same, zstd", mib: 1024, from: writeFilesystem, convert: compressed("zstd") },
   f: { about: "1 TiB, preallocation=metadata", mib: 1048576, create: ["-o", "preallocation=metadata"] },
   f2: { about: "1 TiB, every second cluster, scattered", mib: 1048576, write: writeFragmentedImage },
+  half: { about: "4 GiB written in full, every other cluster discarded", mib: 4096, write: writePattern },
   small: { about: "64 MiB, at every scale", mib: 64, unscaled: true, write: writeFragmentedImage },
 };
 
@@ -69,6 +73,11 @@ async function convert(recipe, part, bytes) {
   await recipe.from(raw, bytes);
   await run("qemu-img", ["convert", "-f", "raw", "-O", "qcow2", ...recipe.convert, raw, part]);
   await rm(raw);
+}
+
+async function writePattern(path, bytes) {
+  await rm(path, { force: true });
+  await run(process.execPath, [PROGRAM, "pattern", path, "--size", `${bytes}`, "--pattern", "2"]);
 }
 
 const exists = (path) =>

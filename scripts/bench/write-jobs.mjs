@@ -6,7 +6,7 @@ const MIB = 1024 * 1024;
 const RANDOM_WRITES = { count: 20_000, bytes: 4096 };
 const LONG_WRITES = { count: 1024, bytes: MIB };
 
-/** Encoding, repairing, and writing through the engine. */
+/** Encoding, repairing, compacting, and writing through the engine. */
 export function writeJobs({ node, qcow, image, out, raw, script }) {
   const encode = (name, { ours = [], peer = [], targets }) => ({
     name: ours.length > 0 ? `encode ${ours.join(" ")} ${name}` : `encode ${name}`,
@@ -28,6 +28,24 @@ export function writeJobs({ node, qcow, image, out, raw, script }) {
     output: out,
     targets,
   });
+  // The peer makes a new image in place of the old one, and has no other way.
+  const compact = {
+    name: "compact half",
+    image: "half",
+    reset: [["cp", "--sparse=always", image("half"), out]],
+    ours: qcow("compact", out),
+    peer: [
+      "/bin/sh",
+      "-c",
+      'qemu-img convert -W -m 8 -f qcow2 -O qcow2 "$0" "$0.new" && mv "$0.new" "$0"',
+      out,
+    ],
+    prepare: [["qemu-img", "convert", "-f", "qcow2", "-O", "raw", image("half"), raw]],
+    output: out,
+    compare: "disk",
+    disk: raw,
+    targets: { ratio: 1.5, sizeRatio: 1.02 },
+  };
   const writes = (name, { count, bytes }, pattern, kind) => ({
     name,
     image: "small",
@@ -51,6 +69,7 @@ export function writeJobs({ node, qcow, image, out, raw, script }) {
     encode("c", { ours: ["--compress"], peer: ["-c"], targets: { ratio: 0.6, sizeRatio: 1.02 } }),
     repair("f2", [], "repair f2", { ratio: 1 }),
     repair("f2", [[node, script("stale-refcounts.mjs"), out]], "rebuild f2", { ratio: 1 }),
+    compact,
     writes("4K fresh", RANDOM_WRITES, "random", "fresh"),
     writes("4K again", RANDOM_WRITES, "random", "allocated"),
     writes("1M fresh", LONG_WRITES, "sequential", "fresh"),
