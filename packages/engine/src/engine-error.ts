@@ -40,6 +40,8 @@ export type EngineErrorCode =
   | "QCOW2_UNSUPPORTED_CHANGE"
   /** What a new image is to be makes no sense, is too large for its clusters, or does not fit where it is to lie. */
   | "QCOW2_BAD_OPTION"
+  /** Something that cannot be was found in memory: a bug of this package. The image is not written to any more. */
+  | "QCOW2_BROKEN_INVARIANT"
   /** A check would need more memory than it is allowed. */
   | "QCOW2_CHECK_TOO_LARGE"
   /** Used after `close`. */

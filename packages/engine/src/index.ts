@@ -4,6 +4,12 @@ export { type CheckOptions, checkImage } from "./check/check-image.js";
 export type * from "./check/check-report.js";
 export { compactImage } from "./compact/compact-image.js";
 export type * from "./compact/compact-report.js";
+export {
+  defaultImageConfig,
+  formatImageConfig,
+  type ImageConfig,
+  parseImageConfig,
+} from "./config/image-config.js";
 export { createImage } from "./create/create-image.js";
 export type * from "./create/create-options.js";
 export { type DecodeOptions, decodeToRaw } from "./decode/decode-to-raw.js";
@@ -27,5 +33,6 @@ export { type GuestRange, type LayerInfo, Qcow2Reader } from "./qcow2-reader.js"
 export type { ChunkOptions } from "./read/chunks.js";
 export { type ChainLink, readChain } from "./read-chain.js";
 export { readMetadata } from "./read-metadata.js";
+export type { RecyclingStatistics } from "./recycle/statistics.js";
 export { repairImage } from "./repair/repair-image.js";
 export type * from "./repair/repair-report.js";

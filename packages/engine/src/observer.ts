@@ -27,6 +27,10 @@ export interface Observer {
     readonly length: number;
     readonly elapsedMs: number;
   }): void;
+  /** Host clusters went from one state to another (recycling only; docs/compaction.md has the states). */
+  clusterState?(event: { readonly from: string; readonly to: string; readonly clusters: number }): void;
+  /** One line for a log, about something that went wrong in the background or contradicts itself. */
+  diagnostic?(event: { readonly message: string; readonly cause?: unknown }): void;
   /** A metadata table was found in the cache, or had to be read. */
   cacheLookup?(event: { readonly hit: boolean }): void;
 }

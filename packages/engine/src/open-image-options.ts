@@ -1,6 +1,7 @@
 // What a caller may say when opening an image for writing. Owns the shapes.
 
 import type { BlockBackend, IoOptions, TimeBackend } from "@qcow/block";
+import type { ImageConfig } from "./config/image-config.js";
 import type { OpenOptions } from "./open-options.js";
 
 export interface OpenImageOptions extends Omit<OpenOptions, "snapshot"> {
@@ -15,6 +16,11 @@ export interface OpenImageOptions extends Omit<OpenOptions, "snapshot"> {
   readonly refcounts?: "lazy" | "strict" | undefined;
   /** Whether space that is discarded is given back to the host, where the backend can; `true` by default. */
   readonly punchHoles?: boolean | undefined;
+  /**
+   * How the image behaves while it is in use; absent, it discards as asked and never compacts. Needs `time` for what
+   * happens in the background.
+   */
+  readonly config?: ImageConfig | undefined;
   /** Breaks the crash rule on purpose, to prove that tests would notice. @internal */
   readonly reuseFreedAtOnce?: boolean | undefined;
 }

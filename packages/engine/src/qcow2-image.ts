@@ -4,6 +4,9 @@
 import type { BlockBackend, IoOptions } from "@qcow/block";
 import { isDirty } from "@qcow/format";
 import { prepareWriting } from "./commit/prepare-writing.js";
+import type { ImageConfig } from "./config/image-config.js";
+import { requireCheckedImage } from "./config/require-checked-image.js";
+import { requireDiscard, requireWritable, withConfiguredRefcounts } from "./config/what-is-allowed.js";
 import { EngineError } from "./engine-error.js";
 import type { Extent, ExtentBatch } from "./extent.js";
 import type { ImageMetadata } from "./image-metadata.js";
@@ -12,16 +15,19 @@ import { GUEST_SECTOR_BYTES } from "./layers/whole-sectors.js";
 import type { OpenImageOptions } from "./open-image-options.js";
 import { type GuestRange, Qcow2Reader } from "./qcow2-reader.js";
 import { readHead } from "./read-head.js";
+import type { Recycler } from "./recycle/recycler.js";
+import { startRecycling } from "./recycle/start-recycling.js";
+import { type GuestTotals, type RecyclingStatistics, statisticsOf } from "./recycle/statistics.js";
 import { repairDirty } from "./repair/repair-dirty.js";
 import { growDisk, type ResizeContext, requireResizable, shrinkDisk } from "./resize/resize-disk.js";
+import { requireNotCorrupt } from "./tables/header-store.js";
 import { closeDisk } from "./write/close-disk.js";
 import { openDataFile } from "./write/open-data-file.js";
 import { type ActiveDisk, openDisk } from "./write/open-disk.js";
 import { Operations } from "./write/operations.js";
-import { RangeLocks } from "./write/range-locks.js";
 import { SlowIoWatch } from "./write/slow-io-watch.js";
 import { writeCompressedGuest } from "./write/write-compressed.js";
-import type { WriteContext } from "./write/write-context.js";
+import { type WriteContext, writeContext } from "./write/write-context.js";
 import { lockClusters, writeGuest } from "./write/write-guest.js";
 import { zeroGuest } from "./write/zero-guest.js";
 
@@ -56,7 +62,9 @@ export class Qcow2Image implements AsyncDisposable {
   #prepared: Promise<void> | undefined;
   #resizing: Promise<void> = Promise.resolve();
   #closing: Promise<void> | undefined;
-  #hasFlushed = false;
+  #recycler: Recycler | undefined;
+  readonly #totals: GuestTotals = { read: 0, written: 0, discarded: 0 };
+  readonly #config: ImageConfig | undefined;
 
   private constructor(
     backend: BlockBackend,
@@ -71,32 +79,23 @@ export class Qcow2Image implements AsyncDisposable {
     this.#reader = Qcow2Reader.of(chain, options);
     this.#watch = new SlowIoWatch(options.time, options.observer);
     this.#size = disk.tables.virtualSize;
-    this.#context = {
-      label: backend.label,
-      geometry: chain.metadata.geometry,
-      tables: disk.tables,
-      allocator: disk.allocator,
-      compressedSpace: disk.compressedSpace,
-      pending: disk.pending,
-      committer: disk.committer,
-      locks: new RangeLocks(),
-      dataBackend: data ?? backend,
-      punchHoles: options.punchHoles ?? true,
-      belowSize: chain.layers[1]?.virtualSize ?? 0,
-      compression: options.compression,
-      observer: options.observer,
-      readUnlocked: (offset, target, io) => this.#reader.read(offset, target, io),
-    };
+    this.#config = options.config;
+    this.#context = writeContext(backend, chain, disk, data, options, (offset, target, io) =>
+      this.#reader.read(offset, target, io),
+    );
   }
 
   /**
    * Opens the image in `backend`, which stays the caller's. An image with the dirty bit is repaired first. Rejects
    * `QCOW2_CORRUPT` for one that is marked corrupt or whose tables make no sense, `QCOW2_ENCRYPTED` for encrypted ones.
    */
-  static async open(backend: BlockBackend, options: OpenImageOptions = {}): Promise<Qcow2Image> {
+  static async open(backend: BlockBackend, asked: OpenImageOptions = {}): Promise<Qcow2Image> {
+    const options = withConfiguredRefcounts(asked);
+    requireWritable(backend.label, options.config);
     const head = await readHead(backend, { signal: options.signal, toleratesNoRefcountTable: true });
     const wasDirty = isDirty(head.header);
     if (wasDirty) await repairDirty(backend, { signal: options.signal });
+    if (options.config?.checkOnConnect === true) await requireCheckedImage(backend, options);
     const data =
       head.dataFile === undefined ? undefined : await openDataFile(head.dataFile.name, backend, options);
     let disk: ActiveDisk | undefined;
@@ -105,7 +104,12 @@ export class Qcow2Image implements AsyncDisposable {
         disk = await openDisk(backend, metadata, data, options, wasDirty);
         return { tables: disk.tables, dataFile: data };
       });
-      return new Qcow2Image(backend, chain, disk as ActiveDisk, options, data);
+      const image = new Qcow2Image(backend, chain, disk as ActiveDisk, options, data);
+      image.#recycler = await startRecycling(image.#context, disk as ActiveDisk, options, backend, {
+        prepare: () => image.#prepare(),
+        onCut: (size) => chain.layers[0]?.imageFile.cut(size),
+      });
+      return image;
     } catch (error) {
       await data?.close();
       throw error;
@@ -120,6 +124,12 @@ export class Qcow2Image implements AsyncDisposable {
   /** Length of the disk in bytes: whole sectors of 512. */
   get virtualSize(): number {
     return this.#size;
+  }
+
+  /** Free space and what becomes of it; undefined when it is not recycled (`config`). */
+  get recycling(): RecyclingStatistics | undefined {
+    if (this.#recycler === undefined) return undefined;
+    return statisticsOf(this.#recycler.states, this.#context.geometry.clusterSize, this.#totals);
   }
 
   /** See `Qcow2Reader.preferredReadBytes`. */
@@ -143,6 +153,7 @@ export class Qcow2Image implements AsyncDisposable {
         unlock();
       }
     });
+    this.#totals.read += target.byteLength;
   }
 
   /** See `Qcow2Reader.map`; what is written meanwhile may or may not show. */
@@ -150,7 +161,7 @@ export class Qcow2Image implements AsyncDisposable {
     return this.#reader.map(range, options);
   }
 
-  /** See `Qcow2Reader.mapBatches`. */
+  /** As `map`, many at once. */
   mapBatches(range: GuestRange = {}, options: IoOptions = {}): AsyncGenerator<ExtentBatch, void, void> {
     return this.#reader.mapBatches(range, options);
   }
@@ -160,7 +171,7 @@ export class Qcow2Image implements AsyncDisposable {
     await this.#change("write", offset, source.byteLength, options, () =>
       writeGuest(this.#context, offset, source, options),
     );
-    this.#observer?.guestWrite?.({ offset, length: source.byteLength });
+    this.#noteWrite(offset, source.byteLength);
   }
 
   /**
@@ -171,7 +182,7 @@ export class Qcow2Image implements AsyncDisposable {
     await this.#change("compressed write", offset, source.byteLength, options, () =>
       writeCompressedGuest(this.#context, offset, source, options),
     );
-    this.#observer?.guestWrite?.({ offset, length: source.byteLength });
+    this.#noteWrite(offset, source.byteLength);
   }
 
   /** Makes a range read as zero. */
@@ -182,11 +193,16 @@ export class Qcow2Image implements AsyncDisposable {
     this.#observer?.guestDiscard?.({ offset, length });
   }
 
-  /** Gives a range up: it reads as zero, and whole clusters in it become free. */
+  /**
+   * Gives a range up: it reads as zero, and whole clusters in it become free. Rejects `QCOW2_UNSUPPORTED_CHANGE` where the
+   * configuration does not enable it.
+   */
   async discard(offset: number, length: number, options: IoOptions = {}): Promise<void> {
+    requireDiscard(this.#backend.label, this.#config);
     await this.#change("discard", offset, length, options, () =>
       zeroGuest(this.#context, offset, offset + length, true, options),
     );
+    this.#totals.discarded += length;
     this.#observer?.guestDiscard?.({ offset, length });
   }
 
@@ -194,8 +210,9 @@ export class Qcow2Image implements AsyncDisposable {
   async flush(options: IoOptions = {}): Promise<void> {
     this.#requireOpen();
     options.signal?.throwIfAborted();
-    this.#coverEarlierWriters();
+    this.#disk.committer.coverEarlierWriters();
     await this.#run("flush", 0, 0, () => this.#disk.committer.commit());
+    this.#recycler?.notify();
   }
 
   /**
@@ -269,10 +286,16 @@ export class Qcow2Image implements AsyncDisposable {
       await this.#prepare();
       await job();
     });
+    this.#recycler?.notify();
   }
 
   #run<T>(operation: string, offset: number, length: number, job: () => Promise<T>): Promise<T> {
     return this.#operations.run(() => this.#watch.run(operation, offset, length, job));
+  }
+
+  #noteWrite(offset: number, length: number): void {
+    this.#totals.written += length;
+    this.#observer?.guestWrite?.({ offset, length });
   }
 
   #prepare(): Promise<void> {
@@ -283,15 +306,9 @@ export class Qcow2Image implements AsyncDisposable {
     return this.#prepared;
   }
 
-  // Who wrote to the files before may not have flushed: what is read from them, and built on, must be durable, too.
-  #coverEarlierWriters(): void {
-    if (!this.#hasFlushed) this.#disk.committer.noteEverything();
-    this.#hasFlushed = true;
-  }
-
   async #prepareOnce(): Promise<void> {
     const { committer, header } = this.#disk;
-    this.#coverEarlierWriters();
+    committer.coverEarlierWriters();
     await committer.exclusively(async () => {
       if (await prepareWriting(this.#backend, header, this.metadata)) await committer.flushImage();
     });
@@ -300,6 +317,7 @@ export class Qcow2Image implements AsyncDisposable {
   async #close(): Promise<void> {
     await this.#resizing;
     await this.#operations.idle();
+    await this.#recycler?.close();
     this.#watch.close();
     try {
       await closeDisk(this.#backend, this.#disk);
@@ -315,13 +333,8 @@ export class Qcow2Image implements AsyncDisposable {
 
   /** Neither after a failed flush nor when the image was found to be corrupt anything more is changed. */
   #requireSound(): void {
-    const { committer, header } = this.#disk;
-    committer.requireSound();
-    if (!header.isCorrupt) return;
-    throw new EngineError(
-      "QCOW2_CORRUPT",
-      `${this.#backend.label} was found to be corrupt; repair it before writing to it`,
-    );
+    this.#disk.committer.requireSound();
+    requireNotCorrupt(this.#backend.label, this.#disk.header);
   }
 
   #requireRange(offset: number, length: number): void {

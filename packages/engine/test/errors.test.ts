@@ -34,6 +34,7 @@ const COMPRESSED = 1n << 62n;
 type ReadingErrorCode = Exclude<
   EngineErrorCode,
   | "QCOW2_BAD_OPTION"
+  | "QCOW2_BROKEN_INVARIANT"
   | "QCOW2_CORRUPT"
   | "QCOW2_DATA_LOSS"
   | "QCOW2_FLUSH_FAILED"

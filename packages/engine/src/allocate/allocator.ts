@@ -3,13 +3,15 @@
 // search and the growth of the refcount structures; when refcounts reach the file is the committer's business.
 
 import { nextZeroRefcount, refcountAt } from "@qcow/format";
-import { EngineError } from "../engine-error.js";
+import type { EngineError } from "../engine-error.js";
+import { contradiction, tooLarge } from "./allocation-errors.js";
+import type { ClusterLifecycle } from "./cluster-lifecycle.js";
 import { ClusterRuns } from "./cluster-runs.js";
 import { FreeHints } from "./free-hints.js";
 import type { MetadataPlaces } from "./metadata-places.js";
 import { Mutex } from "./mutex.js";
 import type { PendingFrees } from "./pending-frees.js";
-import { planTableGrowth } from "./plan-table-growth.js";
+import { RefcountGrowth } from "./refcount-growth.js";
 import type { RefcountStore } from "./refcount-store.js";
 
 /** Clusters that were given out. */
@@ -17,6 +19,8 @@ export interface Reservation {
   readonly runs: ClusterRuns;
   /** Runs from this cluster on were never used: the file reads as zero there. */
   readonly virginFrom: number;
+  /** First clusters of other runs that read as zero. */
+  readonly zeroRuns?: ReadonlySet<number> | undefined;
 }
 
 export interface AllocatorOptions {
@@ -41,15 +45,28 @@ export class Allocator {
   readonly #options: AllocatorOptions;
   readonly #store: RefcountStore;
   readonly #mutex = new Mutex();
+  readonly #growth: RefcountGrowth;
   readonly #hints = new FreeHints();
   /** No cluster below is free. */
   #searchFrom: number;
   /** No cluster from here on was ever used. */
   #virginFrom: number;
+  /** The file is being cut: nothing is given out meanwhile. */
+  #cutting: Promise<unknown> | undefined;
+  #lifecycle: ClusterLifecycle | undefined;
 
   constructor(options: AllocatorOptions) {
     this.#options = options;
     this.#store = options.store;
+    this.#growth = new RefcountGrowth({
+      store: options.store,
+      places: options.places,
+      pending: options.pending,
+      claim: (first, count) => this.#claim(first, count),
+      requireBlock: (index) => this.#requireBlock(index),
+      corrupt: (cluster) => this.#corrupt(cluster),
+      tooLarge: () => tooLarge(options.label, options.store.geometry),
+    });
     this.#searchFrom = options.firstCluster;
     this.#virginFrom = Math.ceil(options.fileSize / this.clusterSize);
   }
@@ -58,9 +75,10 @@ export class Allocator {
     return this.#store.geometry.clusterSize;
   }
 
-  /** The first cluster from which on none was ever used. */
-  get virginFrom(): number {
-    return this.#virginFrom;
+  /** Whether cluster `index` may be given out when it is free, without a new refcount block. */
+  isUsable(index: number): boolean {
+    if (index < this.#options.firstCluster) return false;
+    return this.#store.blockOffset(this.#store.blockIndexOf(index)) !== 0;
   }
 
   /** Reserves `count` clusters, above 0, in as few runs as the free space allows. */
@@ -69,9 +87,12 @@ export class Allocator {
     const runs = new ClusterRuns();
     try {
       for (;;) {
+        while (this.#cutting !== undefined) await this.#cutting;
         // Asked anew after each wait: what others took meanwhile may be free again, and is not as it was.
         const virginFrom = this.#virginFrom;
-        if (this.#take(count - runs.clusters, runs) === 0) return { runs, virginFrom };
+        const zeroRuns = new Set<number>();
+        const missing = this.#take(count - runs.clusters, runs, (first) => zeroRuns.add(first));
+        if (missing === 0) return { runs, virginFrom, zeroRuns };
         await this.#provideBlock(this.#store.blockIndexOf(this.#searchFrom));
       }
     } catch (error) {
@@ -80,30 +101,58 @@ export class Allocator {
     }
   }
 
+  /** Reserves up to `count` clusters before cluster `end`, for copies; resolves with what there is. */
+  async reserveBelow(end: number, count: number): Promise<ClusterRuns> {
+    const runs = new ClusterRuns();
+    try {
+      while (runs.clusters < count && this.#searchFrom < end) {
+        while (this.#cutting !== undefined) await this.#cutting;
+        const block = this.#store.blockIndexOf(this.#searchFrom);
+        // Where nobody counts, a block would take the first cluster: nothing is gained.
+        if (this.#store.blockOffset(block) === 0) break;
+        if (this.#store.peek(block) === undefined) await this.#store.load(block);
+        else if (this.#take(count - runs.clusters, runs, undefined, end) === 0) break;
+      }
+      return runs;
+    } catch (error) {
+      await this.release(runs);
+      throw error;
+    }
+  }
+
+  /**
+   * Cuts the file behind the last cluster in use, if that is before cluster `below`, with `resize`, which gets the number of
+   * clusters that are left; nothing is given out meanwhile.
+   */
+  async cut(below: number, resize: (clusters: number) => Promise<void>): Promise<void> {
+    const cutting = this.#mutex.run(async () => {
+      const end = Math.max(await this.lastUsed(below), this.#options.places.last()) + 1;
+      if (end >= below) return;
+      await resize(end);
+      this.#virginFrom = Math.min(this.#virginFrom, end);
+    });
+    const ended = (): void => {
+      this.#cutting = undefined;
+    };
+    this.#cutting = cutting.then(ended, ended);
+    await cutting;
+  }
+
+  /** From now on `lifecycle` is told of each cluster. */
+  follow(lifecycle: ClusterLifecycle | undefined): void {
+    this.#lifecycle = lifecycle;
+  }
+
   /** Reserves `count` clusters in a row behind everything that was ever used; resolves with the index of the first. */
   reserveInARow(count: number): Promise<number> {
-    return this.#mutex.run(async () => {
-      let first = this.#virginFrom;
-      for (;;) {
-        const plan = this.#planRow(first, count);
-        if (plan.endBlock > this.#store.entries) {
-          this.#growTable(Math.max(this.#store.entries, this.#store.blockIndexOf(first)), plan.endBlock);
-          first = this.#virginFrom;
-          continue;
-        }
-        await this.#requireBlocks(first, plan.end);
-        // From here on nothing waits, so that nobody else gets one of them.
-        const used = this.#lastUsedIn(first, plan.end);
-        if (used < 0) return this.#claimRow(first, count, plan.missing);
-        first = Math.max(used + 1, this.#virginFrom);
-      }
-    });
+    // Whoever cuts the file has the mutex, too.
+    return this.#mutex.run(() => this.#growth.reserveRow(count, () => this.#virginFrom));
   }
 
   /** Reserves cluster `index` if that is free and its refcount is in memory. */
   tryReserve(index: number): boolean {
-    if (!this.#store.has(index) || this.#store.get(index) !== 0 || this.#options.places.has(index))
-      return false;
+    if (this.#cutting !== undefined || !this.#store.has(index)) return false;
+    if (this.#store.get(index) !== 0 || this.#options.places.has(index)) return false;
     this.#claim(index, 1);
     return true;
   }
@@ -185,13 +234,21 @@ export class Allocator {
   }
 
   // Gives out what the blocks in memory have; returns how many clusters are missing.
-  #take(wanted: number, runs: ClusterRuns): number {
+  #take(
+    wanted: number,
+    runs: ClusterRuns,
+    onZero?: ((first: number) => void) | undefined,
+    copiesBelow?: number | undefined,
+  ): number {
+    const endMost = copiesBelow ?? Number.POSITIVE_INFINITY;
     const { refcountBits, refcountBlockEntries } = this.#store.geometry;
     let missing = wanted;
+    let wasZero = false;
     while (missing > 0) {
       const index = this.#store.blockIndexOf(this.#searchFrom);
       const base = index * refcountBlockEntries;
       const start = this.#searchFrom - base;
+      if (this.#searchFrom >= endMost) return 0;
       const from = Math.max(start, this.#hints.from(index));
       if (from >= refcountBlockEntries) {
         this.#searchFrom = base + refcountBlockEntries;
@@ -200,27 +257,43 @@ export class Allocator {
       const block = this.#store.peek(index);
       if (block === undefined) return missing;
       const within = nextZeroRefcount(block.view, from, refcountBlockEntries, refcountBits);
+      if (base + within >= endMost) return 0;
       let end = within;
-      const endMax = Math.min(refcountBlockEntries, within + missing);
-      while (end < endMax && refcountAt(block.view, end, refcountBits) === 0) end++;
+      const endMax = Math.min(refcountBlockEntries, within + missing, endMost - base);
+      const isZero = this.#isZero(base + within);
+      while (
+        end < endMax &&
+        refcountAt(block.view, end, refcountBits) === 0 &&
+        this.#isZero(base + end) === isZero
+      )
+        end++;
       this.#searchFrom = base + end;
       if (start <= this.#hints.from(index)) this.#hints.noneBelow(index, end);
       if (end === within) continue;
-      this.#claim(base + within, end - within);
-      runs.add(base + within, end - within);
+      this.#claim(base + within, end - within, copiesBelow !== undefined);
+      if (isZero) onZero?.(base + within);
+      // What is known to be zero must not be joined with what is not.
+      runs.add(base + within, end - within, !isZero && !wasZero);
+      wasZero = isZero;
       missing -= end - within;
     }
     return 0;
   }
 
   // The refcounts become 1. Asserts first: a cluster that holds metadata must never be given out.
-  #claim(first: number, count: number): void {
+  #claim(first: number, count: number, asCopy = false): void {
     for (let index = first; index < first + count; index++) {
       if (this.#options.places.has(index)) throw this.#corrupt(index);
     }
-    if ((first + count) * this.clusterSize > HOST_BYTES_MAX) throw this.#tooLarge();
+    if ((first + count) * this.clusterSize > HOST_BYTES_MAX)
+      throw tooLarge(this.#options.label, this.#store.geometry);
     for (let index = first; index < first + count; index++) this.#store.set(index, 1);
     this.#virginFrom = Math.max(this.#virginFrom, first + count);
+    this.#lifecycle?.taken(first, count, asCopy);
+  }
+
+  #isZero(index: number): boolean {
+    return this.#lifecycle?.isZero(index) ?? false;
   }
 
   #decrement(from: number, to: number): void {
@@ -231,6 +304,7 @@ export class Allocator {
       this.#store.set(index, refcount - 1);
       if (refcount > 1) continue;
       this.#options.places.remove(index);
+      this.#lifecycle?.freed(index);
       const perBlock = this.#store.geometry.refcountBlockEntries;
       this.#hints.freed(this.#store.blockIndexOf(index), index % perBlock);
       if (index >= this.#options.firstCluster) this.#searchFrom = Math.min(this.#searchFrom, index);
@@ -262,97 +336,11 @@ export class Allocator {
 
   // For a search: a block that does not exist is made, since all its clusters are free.
   #provideBlock(index: number): Promise<void> {
-    return this.#mutex.run(async () => {
-      if (this.#store.peek(index) !== undefined) return;
-      if (this.#store.blockOffset(index) !== 0) await this.#store.load(index);
-      else if (index < this.#store.entries) this.#addBlock(index);
-      else this.#growTable(index, index + 1);
-    });
-  }
-
-  // A new block counts itself: it lies in the first of the clusters that it counts.
-  #addBlock(index: number): void {
-    const cluster = index * this.#store.geometry.refcountBlockEntries;
-    if (this.#options.places.has(cluster)) throw this.#corrupt(cluster);
-    this.#store.addBlock(index, cluster * this.clusterSize);
-    this.#claim(cluster, 1);
-    this.#addPlace(cluster, 1);
-  }
-
-  // A larger table, in which block `index` and all up to `entriesMin` have an entry.
-  #growTable(index: number, entriesMin: number): void {
-    const old = this.#store.place;
-    const growth = planTableGrowth(index, Math.max(entriesMin, this.#store.entries), this.#store.geometry);
-    if (growth === undefined) throw this.#tooLarge();
-    const { first, blocks, tableClusters } = growth;
-    for (let at = first; at < first + blocks + tableClusters; at++) {
-      if (this.#options.places.has(at)) throw this.#corrupt(at);
-    }
-    this.#store.moveTable({ offset: (first + blocks) * this.clusterSize, clusters: tableClusters });
-    for (let at = 0; at < blocks; at++) this.#store.addBlock(index + at, (first + at) * this.clusterSize);
-    for (let at = first; at < first + blocks + tableClusters; at++) {
-      this.#claim(at, 1);
-    }
-    this.#addPlace(first, blocks + tableClusters);
-    const oldFirst = old.offset / this.clusterSize;
-    this.#options.pending.add(oldFirst, old.clusters, false);
-  }
-
-  // A row of `count` clusters from `first` on, and behind it the blocks that are missing to count them all.
-  #planRow(first: number, count: number): { end: number; endBlock: number; missing: number[] } {
-    let missing: number[] = [];
-    for (;;) {
-      const end = first + count + missing.length;
-      const endBlock = this.#store.blockIndexOf(end - 1) + 1;
-      const found: number[] = [];
-      for (let index = this.#store.blockIndexOf(first); index < endBlock; index++) {
-        if (this.#store.blockOffset(index) === 0) found.push(index);
-      }
-      if (found.length === missing.length) return { end, endBlock, missing };
-      missing = found;
-    }
-  }
-
-  async #requireBlocks(first: number, end: number): Promise<void> {
-    const last = this.#store.blockIndexOf(end - 1);
-    for (let index = this.#store.blockIndexOf(first); index <= last; index++)
-      if (this.#store.blockOffset(index) !== 0) await this.#requireBlock(index);
-  }
-
-  // A block that does not exist has no cluster in use.
-  #lastUsedIn(first: number, end: number): number {
-    for (let at = end - 1; at >= first; at--) {
-      if (this.#store.blockOffset(this.#store.blockIndexOf(at)) !== 0 && this.#store.get(at) !== 0) return at;
-    }
-    return -1;
-  }
-
-  #claimRow(first: number, count: number, missing: readonly number[]): number {
-    missing.forEach((index, at) => {
-      this.#store.addBlock(index, (first + count + at) * this.clusterSize);
-    });
-    this.#claim(first, count + missing.length);
-    this.#addPlace(first + count, missing.length);
-    return first;
-  }
-
-  #addPlace(first: number, count: number): void {
-    this.#options.places.add(first * this.clusterSize, count * this.clusterSize);
+    return this.#mutex.run(() => this.#growth.provideBlock(index));
   }
 
   #corrupt(cluster: number): EngineError {
     this.#options.onCorrupt();
-    return new EngineError(
-      "QCOW2_CORRUPT",
-      `the tables of ${this.#options.label} contradict each other about the cluster at offset ${cluster * this.clusterSize}; repair the image before writing to it`,
-      { offset: cluster * this.clusterSize },
-    );
-  }
-
-  #tooLarge(): EngineError {
-    return new EngineError(
-      "QCOW2_IMAGE_TOO_LARGE",
-      `${this.#options.label} cannot grow further with clusters of ${this.clusterSize} bytes and refcounts of ${this.#store.geometry.refcountBits} bits`,
-    );
+    return contradiction(this.#options.label, cluster * this.clusterSize);
   }
 }

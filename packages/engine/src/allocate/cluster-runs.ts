@@ -26,11 +26,11 @@ export class ClusterRuns {
     return this.#count[run] as number;
   }
 
-  /** Adds `count` clusters from `first` on; joins the last run when they continue it. */
-  add(first: number, count: number): void {
+  /** Adds `count` clusters from `first` on; joins the last run when they continue it, unless `mayJoin` says otherwise. */
+  add(first: number, count: number, mayJoin = true): void {
     const last = this.#first.length - 1;
     this.#clusters += count;
-    if (last >= 0 && this.first(last) + this.count(last) === first)
+    if (mayJoin && last >= 0 && this.first(last) + this.count(last) === first)
       this.#count[last] = this.count(last) + count;
     else {
       this.#first.push(first);

@@ -15,6 +15,7 @@ import type { Frees, PendingFrees } from "../allocate/pending-frees.js";
 import type { RefcountStore } from "../allocate/refcount-store.js";
 import { EngineError } from "../engine-error.js";
 import type { Observer } from "../observer.js";
+import type { Moves } from "../recycle/moves.js";
 import type { ActiveTables } from "../tables/active-tables.js";
 import type { DirtyTable } from "../tables/dirty-table.js";
 import type { HeaderStore } from "../tables/header-store.js";
@@ -41,6 +42,7 @@ export interface CommitterSetup {
   readonly allocator: Allocator;
   readonly compressedSpace: CompressedSpace;
   readonly pending: PendingFrees;
+  readonly moves: Moves;
   /** Refcounts reach the file at the end only, under the dirty bit. */
   readonly lazy: boolean;
   readonly punchHoles: boolean;
@@ -56,6 +58,7 @@ export class Committer {
   #running: Promise<void> = Promise.resolve();
   /** The commit that has not begun and will have everything that is done by then. */
   #next: Promise<void> | undefined;
+  #coversEarlier = false;
   #needsFlush = false;
   #dataFileNeedsFlush = false;
   #failure: EngineError | undefined;
@@ -75,8 +78,13 @@ export class Committer {
     else this.#dataFileNeedsFlush = true;
   }
 
-  /** What others wrote to the files before is to be made durable too. */
-  noteEverything(): void {
+  /**
+   * Who wrote to the files before may not have flushed: what is read from them, and built on, is to be made durable, too.
+   * Once in a session.
+   */
+  coverEarlierWriters(): void {
+    if (this.#coversEarlier) return;
+    this.#coversEarlier = true;
     this.#needsFlush = true;
     this.#dataFileNeedsFlush = this.#setup.dataFile !== undefined;
   }
@@ -234,8 +242,11 @@ export class Committer {
 
   // Their refcounts in memory go down; those in the file with a later commit, or never: that is a leak, no damage.
   async #giveBack(frees: Frees): Promise<void> {
-    const { allocator, compressedSpace, backend, punchHoles } = this.#setup;
-    const forget = (first: number, count: number): void => compressedSpace.forget(first, count);
+    const { allocator, compressedSpace, moves, backend, punchHoles } = this.#setup;
+    const forget = (first: number, count: number): void => {
+      compressedSpace.forget(first, count);
+      moves.touch(first, count);
+    };
     try {
       await giveBack(allocator, frees, forget, punchHoles ? backend : undefined);
     } catch {

@@ -31,6 +31,11 @@ export class LayerFile {
     return this.#size;
   }
 
+  /** The file was made `size` bytes long, by those who know that nothing behind that is referenced. */
+  cut(size: number): void {
+    this.#size = Math.min(this.#size, size);
+  }
+
   /**
    * Fills `target` from `offset` on, with zeros where the file has ended when it was last seen. One that has
    * become shorter since is an error (`BACKEND_SHORT_READ`): zeros in place of its contents would be wrong.

@@ -109,6 +109,23 @@ export class ActiveTables implements MappingTables {
     this.#setup.pending.add(cluster, 1, true);
   }
 
+  /**
+   * L2 table `index`, which is this disk's own, goes to host offset `offset`, with what it has in memory, if nobody is
+   * working on it there; says whether it does. Its old place is for the caller to give up.
+   */
+  tryMoveTable(index: number, offset: number): boolean {
+    const { geometry, places } = this.#setup;
+    const old = this.#offsetOf(index);
+    const table = this.l2.peek(old);
+    if (table === undefined || table.users > 0 || !this.isOwn(index) || this.#making.has(index)) return false;
+    const bytes = table.bytes.slice();
+    this.l2.remove(old);
+    this.l2.add(offset, bytes);
+    places.add(offset, geometry.clusterSize);
+    this.#setEntry(index, encodeL1Entry({ offset: BigInt(offset), copied: true, reserved: 0n }));
+    return true;
+  }
+
   /** The L1 table is now `table`, with `entries` entries. */
   replaceL1(table: DirtyTable, entries: number): void {
     this.#l1Table = table;

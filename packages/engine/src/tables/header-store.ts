@@ -11,6 +11,7 @@ import {
   isDirty,
 } from "@qcow/format";
 import { Mutex } from "../allocate/mutex.js";
+import { EngineError } from "../engine-error.js";
 
 const SECTOR_BYTES = 512;
 
@@ -84,4 +85,10 @@ export class HeaderStore {
       await this.#write({ incompatibleFeatures });
     });
   }
+}
+
+/** Throws `QCOW2_CORRUPT` when the image was found to be. */
+export function requireNotCorrupt(label: string, header: HeaderStore): void {
+  if (!header.isCorrupt) return;
+  throw new EngineError("QCOW2_CORRUPT", `${label} was found to be corrupt; repair it before writing to it`);
 }

@@ -139,6 +139,8 @@ export class L2Store {
     const replaced = this.#tables.get(offset);
     if (replaced !== undefined) return replaced;
     const table = new L2Table(offset, bytes, false);
+    // Nor is it kept when the table has gone elsewhere: the cluster may be anything.
+    if (!this.#loading.has(offset)) return table;
     this.#tables.set(offset, table);
     this.#evict(table);
     return table;

@@ -31,7 +31,8 @@ async function fitFile(
   const last = Math.max(await allocator.lastUsed(clusters), places.last());
   // What the tables claim behind the end of a file that was cut is no reason to make it longer.
   const size = Math.min(last + 1, clusters) * clusterSize;
-  if (size === fileSize || (size < lengthAtOpen && !(await isSound(backend)))) return;
+  // Nor is it made longer because its last cluster is short: the rest of that reads as zero.
+  if (size >= fileSize || (size < lengthAtOpen && !(await isSound(backend)))) return;
   try {
     await backend.resize(size);
     await committer.exclusively(() => committer.flushImage());

@@ -28,6 +28,9 @@ export async function executeWrite(
   given: GuestBytes,
   options: IoOptions,
 ): Promise<void> {
+  // Before anything is waited for: a copy that is being made would not have what is written now.
+  for (const run of runs)
+    if (run.action !== "allocate") context.moves.touch(run.host / context.geometry.clusterSize, run.count);
   const placed: PlacedRun[] = [];
   try {
     for (const run of runs) placed.push(await placeRun(context, span, run));

@@ -20,6 +20,7 @@ import type { ImageMetadata } from "../image-metadata.js";
 import { wholeSectors } from "../layers/whole-sectors.js";
 import type { OpenImageOptions } from "../open-image-options.js";
 import { METADATA_CACHE_BYTES_DEFAULT } from "../open-options.js";
+import { Moves } from "../recycle/moves.js";
 import { ActiveTables } from "../tables/active-tables.js";
 import { DirtyTable } from "../tables/dirty-table.js";
 import { HeaderStore } from "../tables/header-store.js";
@@ -41,6 +42,8 @@ export interface ActiveDisk {
   readonly allocator: Allocator;
   readonly compressedSpace: CompressedSpace;
   readonly committer: Committer;
+  /** Clusters that are moved while the disk is in use. */
+  readonly moves: Moves;
   /** Refcounts reach the file when the image is closed. */
   readonly lazy: boolean;
   /** Length in bytes of the image file when it was opened. */
@@ -98,7 +101,8 @@ export async function openDisk(
   const punchHoles = options.punchHoles ?? true;
   const { observer } = options;
   const sharedTables = new SharedTables(backend, fileSize);
-  const parts = { header, refcounts, tables, sharedTables, pending, allocator, compressedSpace, lazy };
+  const moves = new Moves();
+  const parts = { header, refcounts, tables, sharedTables, pending, moves, allocator, compressedSpace, lazy };
   const committer = new Committer({ backend, dataFile, ...parts, punchHoles, observer });
   return { ...parts, places, committer, lengthAtOpen: fileSize };
 }

@@ -26,7 +26,7 @@ export interface Placement {
   readonly count: number;
   /** Host offset of the first cluster. */
   readonly host: number;
-  /** Whether the file reads as zero there because nobody ever used it. */
+  /** Whether the file reads as zero there: nobody ever used it, or it was erased. */
   readonly virgin: boolean;
 }
 
@@ -48,7 +48,7 @@ export function placementsOf(
   for (let at = 0; at < reservation.runs.length; at++) {
     const first = reservation.runs.first(at);
     const clusters = reservation.runs.count(at);
-    const virgin = first >= reservation.virginFrom;
+    const virgin = first >= reservation.virginFrom || reservation.zeroRuns?.has(first) === true;
     placements.push({ index: next, count: clusters, host: first * clusterSize, virgin });
     next += clusters;
   }

@@ -15,6 +15,8 @@ interface Claim {
 export class RangeLocks {
   /** Held and waiting claims, in the order they came. Few: as many as operations are under way. */
   readonly #claims: Claim[] = [];
+  /** Those who wait for claims to end without having one. */
+  #settling: { readonly holding: Set<Claim>; readonly resolve: () => void }[] = [];
 
   /** Claims that are held or waited for. */
   get pending(): number {
@@ -49,7 +51,30 @@ export class RangeLocks {
     }
   }
 
+  /** Whether somebody who may change entries holds a part of `[start, end)`. */
+  holdsExclusive(start: number, end: number): boolean {
+    return this.#claims.some(
+      (claim) => claim.held && claim.exclusive && claim.start < end && start < claim.end,
+    );
+  }
+
+  /** Resolves when all who hold a part of `[start, end)` now have let go; nobody waits for whoever asks. */
+  async settled(start: number, end: number): Promise<void> {
+    const holding = new Set(
+      this.#claims.filter((claim) => claim.held && claim.start < end && start < claim.end),
+    );
+    if (holding.size === 0) return;
+    await new Promise<void>((resolve) => {
+      this.#settling.push({ holding, resolve });
+    });
+  }
+
   #remove(claim: Claim): void {
+    this.#settling = this.#settling.filter(({ holding, resolve }) => {
+      if (!holding.delete(claim) || holding.size > 0) return true;
+      resolve();
+      return false;
+    });
     const index = this.#claims.indexOf(claim);
     if (index < 0) return;
     this.#claims.splice(index, 1);

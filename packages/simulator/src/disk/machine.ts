@@ -1,7 +1,13 @@
 // The disks under a running image: they hold every operation until the run ends it, may fail, and can lose power. Owns
 // how the parts are put together; what happens when is the run's business.
 
-import { CrashingBackend, FaultyBackend, type MemoryBackend, type RandomBits } from "@qcow/backend-memory";
+import {
+  CrashingBackend,
+  FaultyBackend,
+  ManualClock,
+  type MemoryBackend,
+  type RandomBits,
+} from "@qcow/backend-memory";
 import type { BlockBackend } from "@qcow/block";
 import type { OpenImageOptions } from "@qcow/engine";
 import type { Mutation } from "../mutation.js";
@@ -49,6 +55,7 @@ class Disk {
 
 export class Machine {
   readonly held = new HeldOperations();
+  readonly clock = new ManualClock();
   /** The image file, for the engine to open. */
   readonly image: BlockBackend;
   readonly #image: Disk;

@@ -26,3 +26,18 @@ function turn(): Promise<void> {
     port2.postMessage(0);
   });
 }
+
+/**
+ * Resolves after one way round the event loop: a channel of its own, since messages of one channel are handed out many at
+ * a time. For those who wait for something that itself gives the host a turn.
+ */
+export function roundTheLoop(): Promise<void> {
+  return new Promise((resolve) => {
+    const { port1: receiver, port2: sender } = new MessageChannel();
+    receiver.once("message", () => {
+      receiver.close();
+      resolve();
+    });
+    sender.postMessage(0);
+  });
+}

@@ -29,6 +29,8 @@ export type Operation = { readonly together: number } & (
   | { readonly kind: "reopen" }
   /** Closes the image, compacts it, and opens it again. */
   | { readonly kind: "compact" }
+  /** Nothing new is asked for while time goes by, so that what happens in the background gets on. */
+  | { readonly kind: "rest"; readonly seconds: number }
   /** After this many more completions, the power fails; the run goes on with the disk as it is found. */
   | { readonly kind: "power-loss"; readonly completions: number }
   | PlannedFault
@@ -64,6 +66,8 @@ export function drawOperation(
     case "reopen":
     case "compact":
       return { kind: what, together: 1 };
+    case "rest":
+      return { kind: what, together: 8, seconds: random.pick([6, 12, 60]) };
     case "power-loss":
       return { kind: what, together, completions: random.below(20) };
     case "fault":
@@ -81,6 +85,7 @@ const USUAL = [
   [2, "resize"],
   [2, "reopen"],
   [2, "compact"],
+  [3, "rest"],
 ] as const;
 
 const WEIGHTS = {
@@ -88,7 +93,7 @@ const WEIGHTS = {
   crash: [...USUAL, [3, "power-loss"]],
   fault: [...USUAL, [6, "fault"], [1, "power-loss"]],
   // Much is given up, so that there are holes, and whatever can go wrong goes wrong now and then.
-  compact: [...USUAL, [25, "discard"], [10, "compact"], [1, "power-loss"], [2, "fault"]],
+  compact: [...USUAL, [25, "discard"], [5, "compact"], [10, "rest"], [1, "power-loss"], [2, "fault"]],
 } as const;
 
 function drawPattern(random: Random): Pattern {

@@ -34,6 +34,8 @@ export interface ImageShape {
   readonly cacheBytes: number | undefined;
   /** Whether the backend can punch holes. */
   readonly holes: boolean;
+  /** Free space is recycled while the image is in use; in clusters. Absent where it is not. */
+  readonly recycling: { readonly keepErased: number; readonly compactAfter: number } | undefined;
   /** Writes that fill the starting image. */
   readonly fills: number;
 }
@@ -68,6 +70,9 @@ export function drawShape(random: Random): ImageShape {
     created: bitmaps ? undefined : drawCreated(random, backing !== undefined && !extendedL2),
     cacheBytes: random.chance(0.5) ? random.pick([1, 2, 5]) * 2 ** clusterBits : undefined,
     holes: random.chance(0.7),
+    recycling: random.chance(0.4)
+      ? { keepErased: random.pick([0, 1, 4, 20]), compactAfter: random.pick([1, 1, 3, 10]) }
+      : undefined,
     fills: random.weighted([
       [2, 0],
       [5, random.between(1, 20)],
@@ -145,6 +150,10 @@ export function describeShape(shape: ImageShape): string {
   if (shape.bitmaps) words.push("bitmaps");
   if (shape.created !== undefined) words.push(`created with preallocation ${shape.created}`);
   if (shape.cacheBytes !== undefined) words.push(`${shape.cacheBytes} bytes of tables in memory`);
+  if (shape.recycling !== undefined) {
+    const { keepErased, compactAfter } = shape.recycling;
+    words.push(`${keepErased} erased clusters kept, compacted after ${compactAfter}`);
+  }
   if (!shape.holes) words.push("no holes");
   return words.join(", ");
 }

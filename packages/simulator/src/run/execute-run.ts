@@ -1,7 +1,7 @@
 // Executes a plan: one image, from life to life, with crashes judged on the way. Owns the order of things; performing
 // operations is the guest's business, judging is judge-files'.
 
-import { compactImage, Qcow2Image } from "@qcow/engine";
+import { compactImage, defaultImageConfig, type ImageConfig, isEngineError, Qcow2Image } from "@qcow/engine";
 import { decodeHeader, isDirty } from "@qcow/format";
 import type { Files } from "../disk/files.js";
 import { Machine } from "../disk/machine.js";
@@ -40,7 +40,7 @@ export async function executeRun(
 }
 
 /** Operations of the run itself; the others are the guest's. */
-const RUN_OPERATIONS: ReadonlySet<string> = new Set(["fault", "power-loss", "reopen", "compact"]);
+const RUN_OPERATIONS: ReadonlySet<string> = new Set(["fault", "power-loss", "reopen", "compact", "rest"]);
 
 /** What a run has beside its plan. */
 interface Extras {
@@ -64,6 +64,8 @@ class Run {
   /** Clusters may be lost until a repair: there was a crash, or a fault. */
   #leaksAllowed = false;
   #operations = 0;
+  /** What the engine said went wrong in the background. */
+  #diagnostic: string | undefined;
 
   constructor(
     plan: RunPlan,
@@ -107,6 +109,8 @@ class Run {
         return this.#machine.arm(operation);
       case "power-loss":
         return await this.#losePower(operation.completions);
+      case "rest":
+        return await this.#driver.rest(operation.seconds);
       case "reopen":
         await this.#close();
         return await this.#open();
@@ -136,6 +140,9 @@ class Run {
       metadataCacheBytes: cacheBytes,
       punchHoles: holes,
       reuseFreedAtOnce: this.#mutation === "reuse-at-once",
+      time: this.#machine.clock,
+      config: this.#config(),
+      observer: { diagnostic: this.#onDiagnostic },
     };
     const { faultsFired } = this.#machine;
     try {
@@ -156,11 +163,37 @@ class Run {
     });
   }
 
+  #config(): ImageConfig | undefined {
+    const { recycling, clusterBits } = this.#plan.shape;
+    if (recycling === undefined) return undefined;
+    return {
+      ...defaultImageConfig(),
+      id: "image",
+      discard: true,
+      keepErasedBytes: recycling.keepErased * 2 ** clusterBits,
+      compactAfterBytes: recycling.compactAfter * 2 ** clusterBits,
+      checkOnConnect: false,
+      runtimeAsserts: true,
+    };
+  }
+
+  /** What the engine itself calls a bug is one. */
+  readonly #onDiagnostic = ({ message, cause }: { message: string; cause?: unknown }): void => {
+    this.#trace(message);
+    if (isEngineError(cause, "QCOW2_BROKEN_INVARIANT")) this.#diagnostic ??= message;
+    else if (
+      !(cause instanceof Error && /fault|flush|closed/iu.test(cause.message)) &&
+      this.#machine.faultsFired === 0
+    )
+      this.#diagnostic ??= message;
+  };
+
   /** Waits for everything, closes, and judges what is there. */
   async #close(): Promise<void> {
     const guest = this.#living();
     await this.#driver.until(() => guest.underWay === 0, "a guest operation");
     guest.requireInnocent();
+    require(this.#diagnostic === undefined, () => this.#diagnostic ?? "");
     const image = this.#image as Qcow2Image;
     const { faultsFired } = this.#machine;
     const called = this.#model.beginFlush();
@@ -168,7 +201,8 @@ class Run {
       await this.#driver.settle(image.close(), "closing");
     } catch (error) {
       if (error instanceof Violation) throw error;
-      const excused = guest.isPoisoned || this.#machine.faultsFired > faultsFired;
+      const inBackground = isEngineError(error, "QCOW2_FLUSH_FAILED") && guest.sawFaults;
+      const excused = guest.isPoisoned || inBackground || this.#machine.faultsFired > faultsFired;
       require(excused, () => `closing rejected: ${describeError(error)}`);
       return await this.#restart();
     }
@@ -243,7 +277,7 @@ class Run {
   }
 
   #newDriver(): Driver {
-    return new Driver(this.#machine.held, this.#random.fork(), () => this.#crashNowAndThen());
+    return new Driver(this.#machine, this.#random.fork(), () => this.#crashNowAndThen());
   }
 
   /** A crash that the run itself does not notice. */

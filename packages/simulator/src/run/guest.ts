@@ -36,6 +36,7 @@ export class Guest {
   #resizes = 0;
   /** Faults that hit something before the last moment at which nothing was under way. */
   #faultsSettled: number;
+  readonly #faultsAtStart: number;
   #poisoned = false;
   #violation: Violation | undefined;
   #count = 0;
@@ -54,6 +55,7 @@ export class Guest {
     this.#machine = machine;
     this.#clusterSize = clusterSize;
     this.#faultsSettled = machine.faultsFired;
+    this.#faultsAtStart = machine.faultsFired;
   }
 
   /** Whether it has asked for more than to read. If not, closing promises nothing about what was there before. */
@@ -68,6 +70,11 @@ export class Guest {
   /** A flush has failed: nothing but reading and closing works any more. */
   get isPoisoned(): boolean {
     return this.#poisoned;
+  }
+
+  /** Whether something has failed since the image was opened, perhaps in the background. */
+  get sawFaults(): boolean {
+    return this.#machine.faultsFired > this.#faultsAtStart;
   }
 
   /** Throws what an operation did wrong. */
@@ -208,7 +215,9 @@ export class Guest {
   /** A rejection is right when a fault is behind it, and says so. */
   #judgeRejection({ kind }: GuestOperation, error: unknown, { faultsSettled }: Circumstances): void {
     const failedFlush = isEngineError(error, "QCOW2_FLUSH_FAILED");
-    const hasCause = this.#poisoned || this.#machine.faultsFired > faultsSettled;
+    // A flush in the background may have failed long before the guest is told.
+    const before = failedFlush ? this.#faultsAtStart : faultsSettled;
+    const hasCause = this.#poisoned || this.#machine.faultsFired > before;
     if (failedFlush && hasCause) this.#poisoned = true;
     const isHonest =
       failedFlush || isBackendError(error, "BACKEND_IO", "BACKEND_SHORT_READ", "BACKEND_CHANGED");
