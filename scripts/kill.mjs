@@ -2,7 +2,7 @@
 // Owns the kill test: commands that change images on a real disk are ended by SIGINT, SIGTERM or SIGKILL at random
 // moments, and what is left is judged each time.
 //
-//   node scripts/kill.mjs [--times N] [--seed S] [--only encode,write,discard,repair] [--jobs N]
+//   node scripts/kill.mjs [--times N] [--seed S] [--only encode,write,discard,repair,compact,compact-half] [--jobs N]
 //
 // The seed draws images, options, signals and moments; where exactly a signal lands is the machine's business.
 import { mkdtemp, rm } from "node:fs/promises";
@@ -11,6 +11,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { hasTool } from "./bench/tool.mjs";
 import { inOrder } from "./corpus/pool.mjs";
+import { prepareHalfDisk } from "./kill/half-disk.mjs";
 import { killOnce } from "./kill/kill-once.mjs";
 import { makeDisk, preparations } from "./kill/scenarios.mjs";
 import { Random } from "./oracle/random.mjs";
@@ -31,14 +32,15 @@ if (!hasTool("qemu-img") || process.platform === "win32") {
   process.exit(process.env.QCOW_REQUIRE_TOOLS ? 1 : 0);
 }
 
+const scenarios = { ...preparations, "compact-half": prepareHalfDisk };
 const only = values.only.split(",").filter(Boolean);
-const commands = Object.keys(preparations).filter((command) => only.length === 0 || only.includes(command));
+const commands = Object.keys(scenarios).filter((command) => only.length === 0 || only.includes(command));
 const folder = await mkdtemp(join(tmpdir(), "qcow-kill-"));
 try {
   const random = new Random(Number(values.seed));
   const disk = await makeDisk(folder, random);
   const images = {};
-  for (const command of commands) images[command] = await preparations[command](disk, random);
+  for (const command of commands) images[command] = await scenarios[command](disk, random);
   const runs = plan(images, random);
   report(await inOrder(runs, Number(values.jobs), (one) => killOnce(one, folder), tell));
 } finally {

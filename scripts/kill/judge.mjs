@@ -6,6 +6,7 @@ import { nodeCompression, openReadable } from "../../packages/backend-node/dist/
 import { checkImage, Qcow2Reader, readMetadata } from "../../packages/engine/dist/index.js";
 import { isFormatError } from "../../packages/format/dist/index.js";
 import { run } from "../bench/tool.mjs";
+import { compactedAgain, sameDisk } from "./compacted.mjs";
 import { repaired } from "./repaired.mjs";
 
 const DIRTY = 1n;
@@ -30,6 +31,10 @@ export async function judge(one, place, { code, signal }) {
     await judgeRefcounts(path);
     return "as it was";
   }
+  if (one.command === "compact-half") {
+    await judgeCompacted(one, path, state);
+    return isFinished ? "finished" : state.word;
+  }
   await judgeDisk(one, path, isFinished);
   if (one.command === "repair" || state.isDirty) await judgeAgain(one, path, isFinished);
   else await judgeRefcounts(path);
@@ -42,6 +47,15 @@ async function judgeAgain(one, path, isFinished) {
   await judgeDisk(one, path, isFinished);
   const found = await judgeRefcounts(path);
   if (found.some((code) => code !== 0)) throw new Error("there are leaks after a repair");
+}
+
+/** The disk is as it was, at most leaks are found, and another compaction leaves none of them. */
+async function judgeCompacted({ before }, path, { isDirty }) {
+  await sameDisk(path, before);
+  if (!isDirty) await judgeRefcounts(path);
+  await compactedAgain(path, before);
+  const found = await judgeRefcounts(path);
+  if (found.some((code) => code !== 0)) throw new Error("there are leaks after a compaction");
 }
 
 async function stateOf(path) {
