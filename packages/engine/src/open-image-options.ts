@@ -23,4 +23,6 @@ export interface OpenImageOptions extends Omit<OpenOptions, "snapshot"> {
   readonly config?: ImageConfig | undefined;
   /** Breaks the crash rule on purpose, to prove that tests would notice. @internal */
   readonly reuseFreedAtOnce?: boolean | undefined;
+  /** As `reuseFreedAtOnce`: gives sources of moves up, or cuts them off, before it is durable that nothing names them. @internal */
+  readonly breakMoves?: "source-before-pointer" | "cut-before-flush" | undefined;
 }

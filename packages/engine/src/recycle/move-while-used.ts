@@ -13,6 +13,8 @@ import { ClusterRuns } from "../allocate/cluster-runs.js";
 import { CopyList, copyClusters } from "../compact/copy-clusters.js";
 import { clusterKind } from "../mapping/cluster-kind.js";
 import { yieldToHost } from "../yield-to-host.js";
+import { cutNow } from "./cut-file.js";
+import { eraseSome } from "./erase-clusters.js";
 import type { Move } from "./moves.js";
 import type { RecycleContext } from "./recycle-context.js";
 
@@ -220,18 +222,27 @@ export class MovePass {
   }
 
   async #releaseSources(planned: readonly PlannedMove[]): Promise<void> {
-    const { disk, states } = this.#context;
+    const { breakMoves, disk, states } = this.#context;
     const named = planned.filter(({ move }) => states.state(move.destination) === "referenced");
     if (named.length === 0) return;
     // Who reads from the old place must have ended before it can become anybody else's.
     await this.#settled(named);
-    for (const { move } of named) disk.pending.add(move.source, 1, false);
+    if (breakMoves === undefined) for (const { move } of named) disk.pending.add(move.source, 1, false);
+    else await this.#giveUpTooEarly(named);
     await disk.committer.commit();
     for (const { move } of named) {
       if (states.state(move.destination) === "referenced")
         states.change(move.destination, 1, "referenced", "used");
     }
     this.#moved += named.length;
+  }
+
+  /** What must not be done, to prove that tests would notice. */
+  async #giveUpTooEarly(named: readonly PlannedMove[]): Promise<void> {
+    const { breakMoves, disk } = this.#context;
+    for (const { move } of named) await disk.allocator.drop(move.source, 1);
+    if (breakMoves === "cut-before-flush") await cutNow(this.#context);
+    else for (const { move } of named) await eraseSome(this.#context, move.source, 1);
   }
 
   async #settled(planned: readonly PlannedMove[]): Promise<void> {

@@ -2,6 +2,7 @@
 
 import type { BlockBackend } from "@qcow/block";
 import type { Observer } from "../observer.js";
+import type { OpenImageOptions } from "../open-image-options.js";
 import type { ActiveDisk } from "../write/open-disk.js";
 import type { RangeLocks } from "../write/range-locks.js";
 import type { ClusterStates } from "./cluster-states.js";
@@ -21,6 +22,8 @@ export interface RecycleContext {
   readonly prepare: () => Promise<void>;
   /** The file was cut to so many bytes. */
   readonly onCut: (size: number) => void;
+  /** See `OpenImageOptions`. */
+  readonly breakMoves: OpenImageOptions["breakMoves"];
   /** Aborts when the image is closed. */
   readonly signal: AbortSignal;
 }

@@ -4,6 +4,7 @@
 
 import type { TimeBackend } from "@qcow/block";
 import type { ClusterStates } from "./cluster-states.js";
+import { cutFile } from "./cut-file.js";
 import { eraseSome } from "./erase-clusters.js";
 import { findInvariantBroken } from "./invariants.js";
 import { MovePass } from "./move-while-used.js";
@@ -137,7 +138,7 @@ export class Recycler {
     const before = states.clusters;
     await this.#context.prepare();
     const moved = await new MovePass(this.#context, this.#end()).run();
-    await this.#cut();
+    await cutFile(this.#context);
     if (moved === 0 && states.clusters === before) this.#futileAt = states.count("junk");
   }
 
@@ -149,18 +150,6 @@ export class Recycler {
     for (; index < states.clusters && room > 0; index++)
       if (!states.isFree(index) || disk.allocator.isUsable(index)) room--;
     return index;
-  }
-
-  // The file must not name anything behind its end, and must not count it: two commits see to that.
-  async #cut(): Promise<void> {
-    const { backend, clusterSize, disk, onCut, states } = this.#context;
-    await disk.committer.commit();
-    await disk.committer.commit();
-    await disk.allocator.cut(states.clusters, async (clusters) => {
-      await backend.resize(clusters * clusterSize);
-      states.cut(clusters);
-      onCut(clusters * clusterSize);
-    });
   }
 
   async #flush(): Promise<void> {

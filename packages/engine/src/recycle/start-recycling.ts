@@ -14,7 +14,7 @@ import { Recycler } from "./recycler.js";
 export async function startRecycling(
   { geometry, locks, punchHoles, label }: WriteContext,
   disk: ActiveDisk,
-  { config, time, observer }: OpenImageOptions,
+  { config, time, observer, breakMoves }: OpenImageOptions,
   backend: BlockBackend,
   { prepare, onCut }: Pick<RecycleContext, "prepare" | "onCut">,
 ): Promise<Recycler | undefined> {
@@ -39,6 +39,7 @@ export async function startRecycling(
     observer,
     prepare,
     onCut,
+    breakMoves,
     signal: stop.signal,
   };
   await Recycler.learnStates(context);

@@ -38,7 +38,7 @@ export type Operation = { readonly together: number } & (
 // `together` is how many may be under way, this one included, when it starts: 1 to 8.
 
 /** What kind of steps a run has beside the usual ones. */
-export type RunKind = "plain" | "crash" | "fault" | "compact";
+export type RunKind = "plain" | "crash" | "fault" | "compact" | "recycle";
 
 /** Draws the next step. */
 export function drawOperation(
@@ -94,6 +94,18 @@ const WEIGHTS = {
   fault: [...USUAL, [6, "fault"], [1, "power-loss"]],
   // Much is given up, so that there are holes, and whatever can go wrong goes wrong now and then.
   compact: [...USUAL, [25, "discard"], [5, "compact"], [10, "rest"], [1, "power-loss"], [2, "fault"]],
+  // Clusters move while the guest goes on, again and again.
+  recycle: [
+    [20, "write"],
+    [20, "discard"],
+    [25, "rest"],
+    [5, "read"],
+    [3, "flush"],
+    [2, "zeroes"],
+    [2, "compressed"],
+    [1, "resize"],
+    [1, "reopen"],
+  ],
 } as const;
 
 function drawPattern(random: Random): Pattern {

@@ -15,7 +15,7 @@ export interface RunPlan {
   readonly chanceSeed: number;
 }
 
-export const RUN_KINDS: readonly RunKind[] = ["plain", "crash", "fault", "compact"];
+export const RUN_KINDS: readonly RunKind[] = ["plain", "crash", "fault", "compact", "recycle"];
 
 /** The run of `seed`, of the kind that `only` says, or any. */
 export function planRun(seed: number, crashes: number, only?: RunKind): RunPlan {
@@ -25,10 +25,12 @@ export function planRun(seed: number, crashes: number, only?: RunKind): RunPlan 
     [4, "crash"],
     [3, "fault"],
     [3, "compact"],
+    [3, "recycle"],
   ] as const);
   const kind = only ?? drawn;
   const chanceSeed = random.bits();
-  const shape = drawShape(random);
+  const drawnShape = drawShape(random);
+  const shape = kind === "recycle" ? recycled(drawnShape, random) : drawnShape;
   const count = shape.clusterBits > 17 ? random.between(10, 30) : random.between(20, 120);
   const operations: Operation[] = [];
   let together = 1;
@@ -42,4 +44,15 @@ export function planRun(seed: number, crashes: number, only?: RunKind): RunPlan 
     operations.push(drawOperation(random, shape, kind, hot, together));
   }
   return { seed, kind, shape, operations, crashes, chanceSeed };
+}
+
+/** The same image, and whatever is free in it is used to make it shorter. */
+function recycled(shape: ImageShape, random: Random): ImageShape {
+  return {
+    ...shape,
+    dataFile: undefined,
+    snapshots: random.chance(0.2) ? shape.snapshots : 0,
+    recycling: { keepErased: random.pick([0, 0, 2]), compactAfter: random.pick([1, 2]) },
+    fills: 20,
+  };
 }

@@ -1,7 +1,14 @@
 // Executes a plan: one image, from life to life, with crashes judged on the way. Owns the order of things; performing
 // operations is the guest's business, judging is judge-files'.
 
-import { compactImage, defaultImageConfig, type ImageConfig, isEngineError, Qcow2Image } from "@qcow/engine";
+import {
+  compactImage,
+  defaultImageConfig,
+  type ImageConfig,
+  isEngineError,
+  type OpenImageOptions,
+  Qcow2Image,
+} from "@qcow/engine";
 import { decodeHeader, isDirty } from "@qcow/format";
 import type { Files } from "../disk/files.js";
 import { Machine } from "../disk/machine.js";
@@ -140,6 +147,7 @@ class Run {
       metadataCacheBytes: cacheBytes,
       punchHoles: holes,
       reuseFreedAtOnce: this.#mutation === "reuse-at-once",
+      breakMoves: brokenMoves(this.#mutation),
       time: this.#machine.clock,
       config: this.#config(),
       observer: { diagnostic: this.#onDiagnostic },
@@ -293,4 +301,8 @@ class Run {
   #living(): Guest {
     return this.#guest as Guest;
   }
+}
+
+function brokenMoves(mutation: Mutation | undefined): OpenImageOptions["breakMoves"] {
+  return mutation === "source-before-pointer" || mutation === "cut-before-flush" ? mutation : undefined;
 }
