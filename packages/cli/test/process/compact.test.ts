@@ -3,6 +3,7 @@
 import { statSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { expectSame, Folder } from "./folder.js";
+import { HoledImages } from "./holed-image.js";
 import { heldByQemu, isCleanForQemu, qemuImg, skipsQemu } from "./qemu.js";
 import { type Ran, runQcow } from "./run-qcow.js";
 import { filled, tinyImage } from "./tiny-image.js";
@@ -13,21 +14,8 @@ const NOTHING = "I couldn't make the file any smaller. Consider running `discard
 
 const said = (ran: Ran) => ({ ...ran, stdout: ran.stdout.toString() });
 
-const made = new Map<string, { image: Buffer; disk: Buffer }>();
-
-/** Puts an image of which every second cluster is free; resolves with its disk. */
-async function holed(name: string, size = "3M"): Promise<Buffer> {
-  const { image, disk } = made.get(size) ?? (await makeHoled(size));
-  folder.put(name, image);
-  return disk;
-}
-
-async function makeHoled(size: string): Promise<{ image: Buffer; disk: Buffer }> {
-  await folder.json("pattern", "made.qcow2", "--size", size, "--pattern", "2", "--cluster-size", "4K");
-  const one = { image: folder.get("made.qcow2"), disk: await folder.disk("made.qcow2") };
-  made.set(size, one);
-  return one;
-}
+const images = new HoledImages(folder);
+const holed = (name: string, size?: string): Promise<Buffer> => images.put(name, size);
 
 describe("compact", () => {
   it("makes the file smaller and says by how much, in the words of qcow-tool (S-0.6.0-3)", async () => {
