@@ -107,9 +107,19 @@ class HoleCursor {
       return data === undefined || offset + length <= data.start;
     }
     const data = await this.#backend.nextData(offset, options);
+    this.#remember(offset, data);
+    return data === undefined || data.start >= offset + length;
+  }
+
+  // Several ask about one hole at once; what they learn is one answer, or they would drive out all others.
+  #remember(offset: number, data: DataRange | undefined): void {
+    const same = this.#known.find((known) => known.data?.start === data?.start);
+    if (same !== undefined) {
+      same.start = Math.min(same.start, offset);
+      return;
+    }
     this.#known.unshift({ start: offset, data });
     if (this.#known.length > KNOWN_MAX) this.#known.pop();
-    return data === undefined || data.start >= offset + length;
   }
 }
 
