@@ -26,6 +26,8 @@ export interface Observer {
     readonly offset: number;
     readonly length: number;
     readonly elapsedMs: number;
+    /** What is locked, and who waits for it: one line each. */
+    readonly holders: readonly string[];
   }): void;
   /** Host clusters went from one state to another (recycling only; docs/compaction.md has the states). */
   clusterState?(event: { readonly from: string; readonly to: string; readonly clusters: number }): void;

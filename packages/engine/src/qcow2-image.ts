@@ -77,7 +77,7 @@ export class Qcow2Image implements AsyncDisposable {
     this.#disk = disk;
     this.#observer = options.observer;
     this.#reader = Qcow2Reader.of(chain, options);
-    this.#watch = new SlowIoWatch(options.time, options.observer);
+    this.#watch = new SlowIoWatch(options.time, options.observer, () => this.#context.locks.describe());
     this.#size = disk.tables.virtualSize;
     this.#config = options.config;
     this.#context = writeContext(backend, chain, disk, data, options, (offset, target, io) =>

@@ -69,6 +69,14 @@ export class RangeLocks {
     });
   }
 
+  /** One line for each claim, in the order they came. */
+  describe(): string[] {
+    return this.#claims.map(({ start, end, exclusive, held }) => {
+      const range = end === Number.MAX_SAFE_INTEGER ? "all bytes" : `bytes ${start} to ${end}`;
+      return `${range}: ${held ? "held" : "waited for"} by ${exclusive ? "one who changes entries" : "a reader or writer in place"}`;
+    });
+  }
+
   #remove(claim: Claim): void {
     this.#settling = this.#settling.filter(({ holding, resolve }) => {
       if (!holding.delete(claim) || holding.size > 0) return true;

@@ -17,12 +17,19 @@ interface Watched {
 export class SlowIoWatch {
   readonly #time: TimeBackend | undefined;
   readonly #observer: Observer | undefined;
+  readonly #holders: () => readonly string[];
   /** In the order in which they started; those that were reported are gone. */
   readonly #watched = new Set<Watched>();
   readonly #stop = new AbortController();
   #sleeping = false;
 
-  constructor(time: TimeBackend | undefined, observer: Observer | undefined) {
+  /** `holders` says who holds what at that moment. */
+  constructor(
+    time: TimeBackend | undefined,
+    observer: Observer | undefined,
+    holders: () => readonly string[] = () => [],
+  ) {
+    this.#holders = holders;
     this.#time = observer?.slowIo === undefined ? undefined : time;
     this.#observer = observer;
   }
@@ -62,7 +69,7 @@ export class SlowIoWatch {
         return;
       }
       this.#watched.delete(watched);
-      this.#observer?.slowIo?.({ operation, offset, length, elapsedMs });
+      this.#observer?.slowIo?.({ operation, offset, length, elapsedMs, holders: this.#holders() });
     }
     this.#sleeping = false;
   }

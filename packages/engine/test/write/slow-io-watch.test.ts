@@ -108,8 +108,14 @@ describe("an image on a slow host (S-0.9.2-2)", () => {
     await clock.advance(40_000);
     await flushing;
     expect(told).toEqual([
-      { operation: "write", offset: 512, length: 1024, elapsedMs: 30_000 },
-      { operation: "flush", offset: 0, length: 0, elapsedMs: 30_000 },
+      {
+        operation: "write",
+        offset: 512,
+        length: 1024,
+        elapsedMs: 30_000,
+        holders: ["bytes 0 to 65536: held by one who changes entries"],
+      },
+      { operation: "flush", offset: 0, length: 0, elapsedMs: 30_000, holders: [] },
     ]);
     await image.close();
     expect(clock.pending).toBe(0);
