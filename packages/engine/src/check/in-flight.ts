@@ -3,13 +3,15 @@
 const JOBS_IN_FLIGHT = 8;
 
 /**
- * Runs `job(0, …)` to `job(count - 1, …)`, in this order but overlapping. `slot` is a number from 0 to 7 that no job
+ * Runs `job(0, …)` to `job(count - 1, …)`, in this order but overlapping. At most `most`, eight unless it is
+ * less, run at a time; `slot` is a number from 0 to 7 that no job
  * that runs at the same time has, for buffers to be used again. Rejects with the first failure, once nothing runs
  * any more.
  */
 export async function inFlight(
   count: number,
   job: (index: number, slot: number) => Promise<void>,
+  most = JOBS_IN_FLIGHT,
 ): Promise<void> {
   let next = 0;
   let failed = false;
@@ -23,6 +25,8 @@ export async function inFlight(
       }
     }
   };
-  const results = await Promise.allSettled(Array.from({ length: Math.min(JOBS_IN_FLIGHT, count) }, worker));
+  const results = await Promise.allSettled(
+    Array.from({ length: Math.min(most, JOBS_IN_FLIGHT, count) }, worker),
+  );
   for (const result of results) if (result.status === "rejected") throw result.reason;
 }

@@ -48,34 +48,47 @@ export class CopyList {
   }
 }
 
+/** Less than what the host can do, for those who share it with others. */
+export interface CopyLimits {
+  /** Most bytes of one read and of one write. */
+  readonly bytesMax?: number | undefined;
+  /** Most copies at a time. */
+  readonly inFlightMax?: number | undefined;
+}
+
 /** Copies all of `list`; nothing of it is durable. Resolves with the bytes that were written. */
 export async function copyClusters(
   backend: BlockBackend,
   clusterSize: number,
   list: CopyList,
   options: IoOptions,
+  { bytesMax, inFlightMax }: CopyLimits = {},
 ): Promise<number> {
-  const runs = list.runs(Math.max(1, Math.floor(COPY_BYTES_MAX / clusterSize)));
+  const runs = list.runs(Math.max(1, Math.floor((bytesMax ?? COPY_BYTES_MAX) / clusterSize)));
   const fileSize = await backend.size(options);
   const holes = new HoleCursor(backend);
   const buffers = new SlotBuffers();
   let written = 0;
-  await inFlight(runs.length, async (at, slot) => {
-    options.signal?.throwIfAborted();
-    const [source, destination, count] = runs[at] as [number, number, number];
-    const length = count * clusterSize;
-    if (await holes.isHole(source * clusterSize, length, options)) {
-      await makeZero(backend, holes, destination * clusterSize, length, options);
-      return;
-    }
-    // The last cluster of the file may be short: the rest of it reads as zero.
-    const bytes = buffers.take(slot, length);
-    const present = Math.max(0, Math.min(length, fileSize - source * clusterSize));
-    bytes.fill(0, present);
-    await backend.read(source * clusterSize, bytes.subarray(0, present), options);
-    await backend.write(destination * clusterSize, bytes, options);
-    written += length;
-  });
+  await inFlight(
+    runs.length,
+    async (at, slot) => {
+      options.signal?.throwIfAborted();
+      const [source, destination, count] = runs[at] as [number, number, number];
+      const length = count * clusterSize;
+      if (await holes.isHole(source * clusterSize, length, options)) {
+        await makeZero(backend, holes, destination * clusterSize, length, options);
+        return;
+      }
+      // The last cluster of the file may be short: the rest of it reads as zero.
+      const bytes = buffers.take(slot, length);
+      const present = Math.max(0, Math.min(length, fileSize - source * clusterSize));
+      bytes.fill(0, present);
+      await backend.read(source * clusterSize, bytes.subarray(0, present), options);
+      await backend.write(destination * clusterSize, bytes, options);
+      written += length;
+    },
+    inFlightMax,
+  );
   return written;
 }
 

@@ -22,6 +22,10 @@ import type { RecycleContext } from "./recycle-context.js";
 const BATCH_CLUSTERS_MAX = 2048;
 const BATCH_BYTES_MAX = 32 * 1024 * 1024;
 
+/** The guest's requests must not queue behind many large ones: one at a time, and pauses in between. */
+const COPY_LIMITS = { bytesMax: 128 * 1024, inFlightMax: 1 };
+const COPY_STEP_BYTES = 1024 * 1024;
+
 /** An entry that names a cluster that could lie elsewhere. */
 interface Candidate {
   /** Of the L2 table, and byte of the entry in it. */
@@ -154,14 +158,24 @@ export class MovePass {
   }
 
   async #copy(planned: readonly PlannedMove[]): Promise<void> {
-    const { backend, clusterSize, disk, signal, states } = this.#context;
-    const list = new CopyList();
-    // What was cancelled is not copied: its source may be anything by now.
-    for (const { move } of planned) if (!move.isCancelled) list.add(move.source, move.destination);
-    await copyClusters(backend, clusterSize, list, { signal });
+    const { disk, pace, states } = this.#context;
+    const step = Math.max(1, Math.floor(COPY_STEP_BYTES / this.#context.clusterSize));
+    pace.begin();
+    for (let from = 0; from < planned.length; from += step) {
+      await this.#copyStep(planned.slice(from, from + step));
+      await pace.pause();
+    }
     disk.committer.noteData();
     for (const { move } of planned)
       if (!move.isCancelled) states.change(move.destination, 1, "copying", "copied");
+  }
+
+  async #copyStep(planned: readonly PlannedMove[]): Promise<void> {
+    const { backend, clusterSize, signal } = this.#context;
+    const list = new CopyList();
+    // What was cancelled is not copied: its source may be anything by now.
+    for (const { move } of planned) if (!move.isCancelled) list.add(move.source, move.destination);
+    await copyClusters(backend, clusterSize, list, { signal }, COPY_LIMITS);
   }
 
   async #makeDurable(planned: readonly PlannedMove[]): Promise<void> {

@@ -6,6 +6,7 @@ import type { OpenImageOptions } from "../open-image-options.js";
 import type { ActiveDisk } from "../write/open-disk.js";
 import type { RangeLocks } from "../write/range-locks.js";
 import type { ClusterStates } from "./cluster-states.js";
+import type { Pace } from "./pace.js";
 
 export interface RecycleContext {
   readonly backend: BlockBackend;
@@ -22,6 +23,7 @@ export interface RecycleContext {
   readonly prepare: () => Promise<void>;
   /** The file was cut to so many bytes. */
   readonly onCut: (size: number) => void;
+  readonly pace: Pace;
   /** See `OpenImageOptions`. */
   readonly breakMoves: OpenImageOptions["breakMoves"];
   /** Aborts when the image is closed. */

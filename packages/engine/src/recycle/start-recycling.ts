@@ -7,6 +7,7 @@ import type { OpenImageOptions } from "../open-image-options.js";
 import type { ActiveDisk } from "../write/open-disk.js";
 import type { WriteContext } from "../write/write-context.js";
 import { ClusterStates } from "./cluster-states.js";
+import { Pace } from "./pace.js";
 import type { RecycleContext } from "./recycle-context.js";
 import { Recycler } from "./recycler.js";
 
@@ -40,6 +41,7 @@ export async function startRecycling(
     prepare,
     onCut,
     breakMoves,
+    pace: new Pace(time, locks, stop.signal),
     signal: stop.signal,
   };
   await Recycler.learnStates(context);

@@ -18,6 +18,9 @@ export class RangeLocks {
   /** Those who wait for claims to end without having one. */
   #settling: { readonly holding: Set<Claim>; readonly resolve: () => void }[] = [];
 
+  /** How many claims there have been, over all. */
+  total = 0;
+
   /** Claims that are held or waited for. */
   get pending(): number {
     return this.#claims.length;
@@ -40,6 +43,7 @@ export class RangeLocks {
     const claim: Claim = { start, end, exclusive, grant, held: false };
     claim.held = !this.#mustWait(claim, this.#claims.length);
     this.#claims.push(claim);
+    this.total++;
     const unlock = (): void => this.#remove(claim);
     if (claim.held) return unlock;
     try {
