@@ -74,6 +74,8 @@ async function overwritePart(
       const span = spanOf(context, index, table.view, given);
       const plan = planWrite(span, context.geometry);
       if (!("runs" in plan) || !plan.inPlace || !tables.isOwn(index)) return false;
+      // A file that is a disk by itself shows what is written at once: what maps it there must be in the file by now.
+      if (context.geometry.dataFileRaw && !table.isInFile) return false;
       await executeWrite(context, table, span, plan.runs, given, options);
       return true;
     } finally {
@@ -93,7 +95,7 @@ async function writeNewPart(
 ): Promise<void> {
   const { committer, geometry, tables } = context;
   if (geometry.dataFileRaw) {
-    // A file that is a disk by itself shows what is written at once, so the entries must be durable before that.
+    // The entries must be durable before anything shows in the data file.
     const start = index * geometry.guestBytesPerL2;
     const end = Math.min(start + geometry.guestBytesPerL2, tables.virtualSize);
     await mapRawFile(context, start, end, options);

@@ -2,6 +2,7 @@ import { MemoryBackend } from "@qcow/backend-memory";
 import { withTracing } from "@qcow/block";
 import { describe, expect, test } from "vitest";
 import { checkImage, createImage, Qcow2Image } from "../../src/index.js";
+import { Gate } from "../recycle/gate.js";
 import { kept } from "./open-writable.js";
 
 const SIZE = 4 * 1024 * 1024;
@@ -48,6 +49,25 @@ describe("an image whose data file is a disk by itself", () => {
       await image.close();
     },
   );
+
+  test("has them durable also for a write that finds them in memory, where another one has just put them", async () => {
+    const file = new MemoryBackend({ label: "image" });
+    const data = new MemoryBackend({ label: "data" });
+    const dataFile = { name: "data", raw: true, backend: data };
+    await createImage(file, { size: SIZE, extendedL2: true, lazyRefcounts: false, dataFile });
+    const gate = new Gate(file);
+    const image = await Qcow2Image.open(gate, { openDataFile: async () => kept(data) });
+    gate.shut = ({ kind }) => kind === "flush";
+    const first = image.write(70_000, new Uint8Array(100).fill(5));
+    while (gate.waiting === 0) await undefined;
+    const second = image.write(140_000, new Uint8Array(100).fill(6));
+    for (let turn = 0; turn < 200; turn++) await undefined;
+    expect([...data.toBytes(140_000, 2)]).toEqual([0, 0]);
+    gate.open();
+    await Promise.all([first, second]);
+    expect([...data.toBytes(140_000, 2)]).toEqual([6, 6]);
+    await image.close();
+  });
 
   test("reads what it read before: what is mapped is zero in the file", async () => {
     const { image } = await make(true);
