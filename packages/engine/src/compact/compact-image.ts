@@ -152,6 +152,8 @@ async function runRound(
     offset,
     times: scan.tables.use(offset).total,
   }));
+  // Those who wrote before may not have flushed.
+  disk.committer.coverEarlierWriters();
   try {
     await disk.committer.exclusively(async () => {
       if (await clearUnknownAutoclear(disk.header)) await disk.committer.flushImage();

@@ -31,10 +31,9 @@ export async function executeRepair(
   options: LongOptions,
 ): Promise<RepairedNumbers | undefined> {
   const { header } = scan.head;
-  if (unknownAutoclear(header) !== 0n) {
-    await clearUnknownAutoclear(backend, header);
-    await backend.flush();
-  }
+  if (unknownAutoclear(header) !== 0n) await clearUnknownAutoclear(backend, header);
+  // Those who wrote before may not have flushed: what was read, and is relied on from here on, must be durable, too.
+  await backend.flush();
   const copies = plan.relocation && (await copyTables(backend, scan, plan.relocation, options));
   const snapshots = plan.shortSnapshots > 0 ? await writeNewSnapshotTable(backend, scan) : undefined;
   const places = await setRefcounts(backend, scan, target, plan, options);
