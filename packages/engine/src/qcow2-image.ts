@@ -26,6 +26,7 @@ import { openDataFile } from "./write/open-data-file.js";
 import { type ActiveDisk, openDisk } from "./write/open-disk.js";
 import { Operations } from "./write/operations.js";
 import { SlowIoWatch } from "./write/slow-io-watch.js";
+import { whileLocked } from "./write/while-locked.js";
 import { writeCompressedGuest } from "./write/write-compressed.js";
 import { type WriteContext, writeContext } from "./write/write-context.js";
 import { lockClusters, writeGuest } from "./write/write-guest.js";
@@ -121,7 +122,7 @@ export class Qcow2Image implements AsyncDisposable {
     return this.#reader.metadata;
   }
 
-  /** Length of the disk in bytes: whole sectors of 512. */
+  /** In bytes: whole sectors of 512. */
   get virtualSize(): number {
     return this.#size;
   }
@@ -158,12 +159,12 @@ export class Qcow2Image implements AsyncDisposable {
 
   /** See `Qcow2Reader.map`; what is written meanwhile may or may not show. */
   map(range: GuestRange = {}, options: IoOptions = {}): AsyncGenerator<Extent, void, void> {
-    return this.#reader.map(range, options);
+    return whileLocked(this.#reader.map(range, options), this.#context.locks, options.signal);
   }
 
   /** As `map`, many at once. */
   mapBatches(range: GuestRange = {}, options: IoOptions = {}): AsyncGenerator<ExtentBatch, void, void> {
-    return this.#reader.mapBatches(range, options);
+    return whileLocked(this.#reader.mapBatches(range, options), this.#context.locks, options.signal);
   }
 
   /** Writes `source` at `offset`. */
@@ -193,10 +194,7 @@ export class Qcow2Image implements AsyncDisposable {
     this.#observer?.guestDiscard?.({ offset, length });
   }
 
-  /**
-   * Gives a range up: it reads as zero, and whole clusters in it become free. Rejects `QCOW2_UNSUPPORTED_CHANGE` where the
-   * configuration does not enable it.
-   */
+  /** Gives a range up: it reads as zero, and whole clusters in it are free. `QCOW2_UNSUPPORTED_CHANGE`: not enabled. */
   async discard(offset: number, length: number, options: IoOptions = {}): Promise<void> {
     requireDiscard(this.#backend.label, this.#config);
     await this.#change("discard", offset, length, options, () =>

@@ -151,3 +151,20 @@ test("S-0.9.4-2 S-0.9.4-5: each copy has a place of its own, and no pass begins 
   await it.image.close();
   expect(await checkImage(it.file)).toMatchObject({ corruptions: 0, leaks: 0 });
 });
+
+test("a map that is made meanwhile is right: no table goes away while it is looked at", async () => {
+  const it = await gatedImage();
+  await it.image.discard(0, HALF);
+  await it.image.flush();
+  let rounds = 0;
+  for (let ms = 0; ms < 30_000; ms += 500) {
+    await it.pass(500);
+    let data = 0;
+    for await (const { length, data: isData } of it.image.map()) data += isData ? length : 0;
+    expect(data).toBe(HALF);
+    rounds++;
+  }
+  expect(rounds).toBe(60);
+  expect(it.events).toContain("referenced>used");
+  await it.image.close();
+});
