@@ -93,9 +93,10 @@ function dataFileOpener(
 export function slowIoObserver(warn: ((line: string) => void) | undefined): Observer {
   if (warn === undefined) return {};
   return {
-    slowIo: ({ operation, offset, length, elapsedMs }) => {
+    slowIo: ({ operation, offset, length, elapsedMs, holders }) => {
       const seconds = Math.round(elapsedMs / 1000);
       warn(`${operation} of ${length} bytes at ${offset} takes more than ${seconds} s; still waiting`);
+      for (const holder of holders) warn(holder);
     },
   };
 }

@@ -82,11 +82,20 @@ describe("openWritableImage", () => {
   });
 });
 
-it("slow operations are told in a line each (S-0.9.2-2)", () => {
+it("slow operations are told, and who holds what (S-0.9.2-2)", () => {
   const lines: string[] = [];
   const { slowIo } = slowIoObserver((line) => lines.push(line));
-  slowIo?.({ operation: "write", offset: 65_536, length: 512, elapsedMs: 30_000 });
-  expect(lines).toEqual(["write of 512 bytes at 65536 takes more than 30 s; still waiting"]);
+  slowIo?.({
+    operation: "write",
+    offset: 65_536,
+    length: 512,
+    elapsedMs: 30_000,
+    holders: ["bytes 0 to 9: held"],
+  });
+  expect(lines).toEqual([
+    "write of 512 bytes at 65536 takes more than 30 s; still waiting",
+    "bytes 0 to 9: held",
+  ]);
   expect(slowIoObserver(undefined).slowIo).toBeUndefined();
 });
 
