@@ -3,6 +3,7 @@
 import { ManualClock, MemoryBackend } from "@qcow/backend-memory";
 import type { BlockBackend } from "@qcow/block";
 import { createImage, defaultImageConfig, type ImageConfig, type Observer, Qcow2Image } from "@qcow/engine";
+import { yieldToHost } from "../../src/yield-to-host.js";
 
 export const CLUSTER = 4096;
 
@@ -42,21 +43,10 @@ export async function recycledImage(options: RecycledOptions = {}): Promise<Recy
   const pass = async (ms: number): Promise<void> => {
     for (let left = ms; left > 0; left -= 500) {
       await clock.advance(Math.min(500, left));
-      for (let turn = 0; turn < 20; turn++) await macrotask();
+      for (let turn = 0; turn < 20; turn++) await yieldToHost();
     }
   };
   return { file, clock, image, pass };
-}
-
-function macrotask(): Promise<void> {
-  return new Promise((resolve) => {
-    const { port1, port2 } = new MessageChannel();
-    port1.onmessage = () => {
-      port1.close();
-      resolve();
-    };
-    port2.postMessage(0);
-  });
 }
 
 /** The first byte of each cluster of the disk, after making sure that the others are the same. */
