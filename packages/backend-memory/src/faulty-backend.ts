@@ -8,6 +8,7 @@ import {
   type DataRange,
   ForwardingBackend,
   type IoOptions,
+  type ReadOptions,
   type TimeBackend,
 } from "@qcow/block";
 
@@ -104,7 +105,7 @@ export class FaultyBackend extends ForwardingBackend {
     return this.#run(access, () => this.inner.size(options));
   }
 
-  override read(offset: number, target: Uint8Array, options?: IoOptions): Promise<void> {
+  override read(offset: number, target: Uint8Array, options?: ReadOptions): Promise<void> {
     const access: Access = { operation: "read", offset, length: target.length, options };
     return this.#run(access, (length) => this.inner.read(offset, target.subarray(0, length), options));
   }

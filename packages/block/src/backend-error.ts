@@ -27,7 +27,17 @@ export type BackendErrorCode =
   /** A compressed stream is damaged or has the wrong length. */
   | "BACKEND_BAD_STREAM"
   /** This host cannot do that (a compression method it lacks). */
-  | "BACKEND_UNSUPPORTED";
+  | "BACKEND_UNSUPPORTED"
+  /** The server does not send parts of a file, and the whole one was not wanted. */
+  | "HTTP_NO_RANGES"
+  /** The file at the server is not the one that was opened any more. */
+  | "HTTP_IMAGE_CHANGED"
+  /** The next request would exceed the number of requests or bytes that the caller allows. */
+  | "HTTP_BUDGET"
+  /** The server's answer contradicts itself or the request, so its bytes cannot be believed. */
+  | "HTTP_BAD_ANSWER"
+  /** The server redirects to where requests must not go, or in circles. */
+  | "HTTP_BAD_REDIRECT";
 
 export interface BackendErrorContext {
   /** The backend's label. */

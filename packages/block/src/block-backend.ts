@@ -1,7 +1,7 @@
 // The contract between the engine and the place where an image's bytes live. Owns no behaviour:
 // implementations are the backend-* packages, decorators the with-* files beside this one.
 
-import type { IoOptions } from "./io-options.js";
+import type { IoOptions, ReadOptions } from "./io-options.js";
 
 /** A range of bytes, from `start` up to but not including `end`; `start < end`. */
 export interface DataRange {
@@ -24,7 +24,7 @@ export interface ReadableBlockBackend extends AsyncDisposable {
   /** Current length in bytes. Asked anew each time: another process may be growing the file. */
   size(options?: IoOptions): Promise<number>;
   /** Fills all of `target` with the bytes from `offset` on, or rejects (`BACKEND_SHORT_READ` past the end). An empty target is filled anywhere. */
-  read(offset: number, target: Uint8Array, options?: IoOptions): Promise<void>;
+  read(offset: number, target: Uint8Array, options?: ReadOptions): Promise<void>;
   /**
    * The next bytes at or after `offset` that may be other than zero; everything between `offset` and `start` reads as
    * zero. `start` is `offset` itself when that lies in such a range, and the next range may begin at `end`.

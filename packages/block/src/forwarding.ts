@@ -2,7 +2,7 @@
 // their own; label, identity and closing are always those of the inner backend.
 
 import type { BlockBackend, DataRange, ReadableBlockBackend } from "./block-backend.js";
-import type { IoOptions } from "./io-options.js";
+import type { IoOptions, ReadOptions } from "./io-options.js";
 
 /** Hands reading on to `inner`; has no write members, whatever `inner` has, and `nextData` exactly when `inner` has it. */
 export class ForwardingReader<Inner extends ReadableBlockBackend = ReadableBlockBackend>
@@ -29,7 +29,7 @@ export class ForwardingReader<Inner extends ReadableBlockBackend = ReadableBlock
     return this.inner.size(options);
   }
 
-  read(offset: number, target: Uint8Array, options?: IoOptions): Promise<void> {
+  read(offset: number, target: Uint8Array, options?: ReadOptions): Promise<void> {
     return this.inner.read(offset, target, options);
   }
 

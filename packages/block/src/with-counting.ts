@@ -3,7 +3,7 @@
 
 import type { BlockBackend, DataRange, ReadableBlockBackend } from "./block-backend.js";
 import { ForwardingBackend, ForwardingReader, isWritable } from "./forwarding.js";
-import type { IoOptions } from "./io-options.js";
+import type { IoOptions, ReadOptions } from "./io-options.js";
 
 /** Numbers of calls, and bytes asked for in them. */
 export interface AccessCounters {
@@ -71,7 +71,7 @@ class CountedReader extends ForwardingReader implements Counted {
     return this.inner.size(options);
   }
 
-  override read(offset: number, target: Uint8Array, options?: IoOptions): Promise<void> {
+  override read(offset: number, target: Uint8Array, options?: ReadOptions): Promise<void> {
     this.counters.reads += 1;
     this.counters.bytesRead += target.length;
     return this.inner.read(offset, target, options);
@@ -96,7 +96,7 @@ class CountedBackend extends ForwardingBackend implements Counted {
     return this.inner.size(options);
   }
 
-  override read(offset: number, target: Uint8Array, options?: IoOptions): Promise<void> {
+  override read(offset: number, target: Uint8Array, options?: ReadOptions): Promise<void> {
     this.counters.reads += 1;
     this.counters.bytesRead += target.length;
     return this.inner.read(offset, target, options);

@@ -4,7 +4,7 @@
 import { BackendError, isBackendError } from "./backend-error.js";
 import type { BlockBackend, ReadableBlockBackend } from "./block-backend.js";
 import { ForwardingBackend, ForwardingReader, isWritable } from "./forwarding.js";
-import type { IoOptions } from "./io-options.js";
+import type { ReadOptions } from "./io-options.js";
 
 /**
  * `backend`, with zeros where a read goes past its end. The size is asked only after a read came up short, and
@@ -17,13 +17,13 @@ export function withPadding(backend: ReadableBlockBackend): ReadableBlockBackend
 }
 
 class PaddedReader extends ForwardingReader {
-  override read(offset: number, target: Uint8Array, options?: IoOptions): Promise<void> {
+  override read(offset: number, target: Uint8Array, options?: ReadOptions): Promise<void> {
     return readPadded(this.inner, offset, target, options);
   }
 }
 
 class PaddedBackend extends ForwardingBackend {
-  override read(offset: number, target: Uint8Array, options?: IoOptions): Promise<void> {
+  override read(offset: number, target: Uint8Array, options?: ReadOptions): Promise<void> {
     return readPadded(this.inner, offset, target, options);
   }
 }
@@ -32,7 +32,7 @@ async function readPadded(
   inner: ReadableBlockBackend,
   offset: number,
   target: Uint8Array,
-  options: IoOptions | undefined,
+  options: ReadOptions | undefined,
 ): Promise<void> {
   try {
     await inner.read(offset, target, options);
@@ -46,7 +46,7 @@ async function readUpToEnd(
   inner: ReadableBlockBackend,
   offset: number,
   target: Uint8Array,
-  options: IoOptions | undefined,
+  options: ReadOptions | undefined,
 ): Promise<void> {
   const size = await inner.size(options);
   const present = Math.min(Math.max(size - offset, 0), target.length);

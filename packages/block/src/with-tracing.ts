@@ -3,7 +3,7 @@
 
 import type { BlockBackend, DataRange, ReadableBlockBackend } from "./block-backend.js";
 import { ForwardingBackend, ForwardingReader, isWritable } from "./forwarding.js";
-import type { IoOptions } from "./io-options.js";
+import type { IoOptions, ReadOptions } from "./io-options.js";
 
 /** The accesses that are reported. */
 export type TracedOperation =
@@ -88,7 +88,7 @@ class TracedReader extends ForwardingReader {
     return this.#tracer.trace("size", {}, () => this.inner.size(options));
   }
 
-  override read(offset: number, target: Uint8Array, options?: IoOptions): Promise<void> {
+  override read(offset: number, target: Uint8Array, options?: ReadOptions): Promise<void> {
     const range = { offset, length: target.length };
     return this.#tracer.trace("read", range, () => this.inner.read(offset, target, options));
   }
@@ -114,7 +114,7 @@ class TracedBackend extends ForwardingBackend {
     return this.#tracer.trace("size", {}, () => this.inner.size(options));
   }
 
-  override read(offset: number, target: Uint8Array, options?: IoOptions): Promise<void> {
+  override read(offset: number, target: Uint8Array, options?: ReadOptions): Promise<void> {
     const range = { offset, length: target.length };
     return this.#tracer.trace("read", range, () => this.inner.read(offset, target, options));
   }

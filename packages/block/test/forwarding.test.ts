@@ -1,6 +1,7 @@
 import {
   isWritable,
   type ReadableBlockBackend,
+  type ReadOptions,
   readOnly,
   withCounting,
   withPadding,
@@ -28,6 +29,19 @@ describe.each(Object.entries(decorators))("%s", (_name, decorate) => {
     const unable = readOnly(Object.assign(new ArrayBackend(), { nextData: undefined }));
     expect(await decorate(able).nextData?.(0)).toEqual({ start: 2, end: 3 });
     expect("nextData" in decorate(unable)).toBe(false);
+  });
+
+  it("hands on what a read is for, as the hint that it is", async () => {
+    const inner = new ArrayBackend(Uint8Array.of(1, 2, 3));
+    const seen: (ReadOptions | undefined)[] = [];
+    const read = inner.read.bind(inner);
+    inner.read = (offset, target, options) => {
+      seen.push(options);
+      return read(offset, target, options);
+    };
+    for (const backend of [decorate(inner), decorate(readOnly(inner))])
+      await backend.read(1, new Uint8Array(1), { purpose: "metadata" });
+    expect(seen).toEqual([{ purpose: "metadata" }, { purpose: "metadata" }]);
   });
 
   it("closes and disposes of the backend", async () => {
