@@ -52,13 +52,19 @@ export class ClusterStates implements ClusterLifecycle {
   /** Called when there is more that is free. */
   onFreed: () => void = () => undefined;
   readonly #observer: Observer | undefined;
+  readonly #hasReferences: (index: number) => boolean;
   #codes: Uint8Array;
   #clusters = 0;
   readonly #counts = new Float64Array(CLUSTER_STATES.length);
   readonly #totals = new Float64Array(CLUSTER_STATES.length);
 
-  constructor(observer: Observer | undefined) {
+  /**
+   * `hasReferences` says whether a cluster that nobody has taken has a refcount above 0 nevertheless: a crash may leave
+   * some behind the end of the file, and that grows past them.
+   */
+  constructor(observer: Observer | undefined, hasReferences: (index: number) => boolean = () => false) {
     this.#observer = observer;
+    this.#hasReferences = hasReferences;
     this.#codes = new Uint8Array(1024);
   }
 
@@ -174,8 +180,11 @@ export class ClusterStates implements ClusterLifecycle {
       this.#codes = codes;
     }
     // What appears reads as zero: the file was longer by nothing else.
-    this.#codes.fill(CODES.available, this.#clusters, clusters);
-    this.#counts[CODES.available] = this.count("available") + clusters - this.#clusters;
+    for (let index = this.#clusters; index < clusters; index++) {
+      const code = this.#hasReferences(index) ? CODES.used : CODES.available;
+      this.#codes[index] = code;
+      this.#counts[code] = (this.#counts[code] as number) + 1;
+    }
     this.#clusters = clusters;
   }
 

@@ -27,11 +27,12 @@ export async function startRecycling(
       `no clock was given to recycle the space of ${label} by`,
     );
   }
+  const { refcounts } = disk;
   const stop = new AbortController();
   const context = {
     backend,
     disk,
-    states: new ClusterStates(observer),
+    states: new ClusterStates(observer, (index) => refcounts.has(index) && refcounts.get(index) !== 0),
     locks,
     guestBytesPerL2,
     clusterSize,

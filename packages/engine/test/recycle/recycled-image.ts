@@ -22,11 +22,13 @@ export interface RecycledOptions {
   readonly observer?: Observer;
   /** What the engine sees instead of the file. */
   readonly around?: (file: MemoryBackend) => BlockBackend;
+  /** Changes the file before it is opened. */
+  readonly prepare?: (file: MemoryBackend) => Promise<void>;
 }
 
 /** A disk of `clusters` clusters, all of them written: cluster n is full of n + 1. */
 export async function recycledImage(options: RecycledOptions = {}): Promise<Recycled> {
-  const { clusters = 64, clusterSize = CLUSTER, config, observer, around } = options;
+  const { clusters = 64, clusterSize = CLUSTER, config, observer, around, prepare } = options;
   const file = new MemoryBackend({ label: "image" });
   // One refcount block counts all: blocks stay where they are while an image is in use.
   await createImage(file, { size: clusters * clusterSize, clusterSize, refcountBits: 1 });
@@ -34,6 +36,7 @@ export async function recycledImage(options: RecycledOptions = {}): Promise<Recy
   for (let index = 0; index < clusters; index++)
     await before.write(index * clusterSize, new Uint8Array(clusterSize).fill(index + 1));
   await before.close();
+  await prepare?.(file);
   const clock = new ManualClock();
   const image = await Qcow2Image.open(around?.(file) ?? file, {
     time: clock,

@@ -62,6 +62,34 @@ test("S-0.9.1-3: nothing is compacted before enough is free", async () => {
   await image.close();
 });
 
+test("a refcount that a crash has left behind the end of the file counts as in use once the file grows", async () => {
+  const told: string[] = [];
+  const { file, image, pass } = await recycledImage({
+    config: { keepErasedBytes: CLUSTER },
+    observer: { diagnostic: ({ message }) => void told.push(message) },
+    // One bit each: the first free cluster is free, the second has a reference.
+    prepare: async (disk) => {
+      const clusters = (await disk.size()) / CLUSTER;
+      const block = new Uint8Array(CLUSTER);
+      const place = new Uint8Array(8);
+      await disk.read(CLUSTER, place);
+      const at = Number(new DataView(place.buffer).getBigUint64(0));
+      await disk.read(at, block);
+      block[(clusters + 1) >> 3] = (block[(clusters + 1) >> 3] as number) | (1 << ((clusters + 1) & 7));
+      await disk.write(at, block);
+    },
+  });
+  const before = (await file.size()) / CLUSTER;
+  await image.resize(image.virtualSize + 2 * CLUSTER);
+  await image.write(64 * CLUSTER, new Uint8Array(2 * CLUSTER).fill(7));
+  await image.discard(0, 2 * CLUSTER);
+  await pass(20_000);
+  expect(told).toEqual([]);
+  expect(image.recycling?.fileSize).toBe((before + 3) * CLUSTER);
+  await image.close();
+  expect(await checkImage(file)).toMatchObject({ corruptions: 0, leaks: 1 });
+});
+
 test("what was given up is durable after five seconds, without a flush of the guest", async () => {
   let flushes = 0;
   const observer = { hostFlush: () => void flushes++ };
