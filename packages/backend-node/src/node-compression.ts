@@ -7,12 +7,12 @@ import {
   type CompressionBackend,
   type CompressionMethod,
   type CompressOptions,
+  findZstdFrame,
   type IoOptions,
 } from "@qcow/block";
 import { BoundedJobs } from "./bounded-jobs.js";
 import { type DeflateParameters, DeflateWorkers } from "./deflate-workers.js";
 import { call, loadZstd, outputLimits, type ZstdCodec } from "./zstd-codec.js";
-import { findZstdFrame } from "./zstd-frame.js";
 
 /**
  * The window that QEMU's decoder needs; any is accepted when inflating. QEMU compresses at level 6: level 5 of the zlib

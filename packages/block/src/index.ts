@@ -11,3 +11,4 @@ export type * from "./time-backend.js";
 export * from "./with-counting.js";
 export * from "./with-padding.js";
 export * from "./with-tracing.js";
+export { findZstdFrame } from "./zstd-frame.js";

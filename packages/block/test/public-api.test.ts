@@ -9,6 +9,7 @@ it("exports these names, and adding or removing one is a decision", () => {
       "ForwardingBackend",
       "ForwardingReader",
       "checkRange",
+      "findZstdFrame",
       "isBackendError",
       "isWritable",
       "newCounters",

@@ -2,7 +2,7 @@
 // bytes after the frame, and a cluster's last sector is padded. Owns the bounds on what a frame may
 // claim; decompresses nothing.
 
-import { BackendError } from "@qcow/block";
+import { BackendError } from "./backend-error.js";
 
 const FRAME_MAGIC = 0xfd2fb528;
 const SKIPPABLE_MAGIC = 0x184d2a50;
