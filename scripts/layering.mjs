@@ -15,6 +15,7 @@ const layers = {
   block: { workspace: [], outside: [], browser: true, testing: ["vitest"] },
   engine: { workspace: ["format", "block"], outside: [], browser: true },
   "backend-memory": { workspace: ["block"], outside: [], browser: true },
+  "backend-browser": { workspace: ["block"], outside: ["fzstd"], browser: true },
   "backend-node": { workspace: ["block"], outside: ["@bokuweb/zstd-wasm", "koffi"] },
   simulator: { workspace: ["engine", "format", "block", "backend-memory", "backend-node"], outside: [] },
   "cli-kit": {
@@ -28,11 +29,12 @@ const layers = {
 };
 
 /**
- * Modules that tell the time or wait; only the system clock may use them, and cli-kit where it lets signals in:
+ * Modules that tell the time or wait; only the system clocks may use them, and cli-kit where it lets signals in:
  * one turn of the event loop takes no known time, and no test has to steer it.
  */
 const clockModules = "^(node:)?(timers(/promises)?|perf_hooks)$";
-const clockUsers = "^packages/(backend-node/src/system-clock|cli-kit/src/interruptible)\\.ts$";
+const clockUsers =
+  "^packages/(backend-node/src/system-clock|backend-browser/src/browser-clock|cli-kit/src/interruptible)\\.ts$";
 
 function literally(text) {
   return text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
