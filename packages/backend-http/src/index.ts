@@ -1,0 +1,7 @@
+// The public names of this package.
+
+export { HttpBackend, type HttpVersioning } from "./http-backend.js";
+export type { HttpCounters, HttpEvent } from "./http-event.js";
+export type { HttpHeaders, HttpOptions, SpillBackend } from "./http-options.js";
+export { openHttp } from "./open-http.js";
+export { redactUrl } from "./redact.js";

@@ -1,0 +1,66 @@
+// What all requests for one file share. Owns nothing but the bundle, the first version seen, and the numbering of
+// requests.
+
+import type { TimeBackend } from "@qcow/block";
+import { Address } from "./address.js";
+import { Budget } from "./budget.js";
+import { Credentials } from "./credentials.js";
+import { type HttpCounters, type HttpEvent, newHttpCounters } from "./http-event.js";
+import { type HttpOptions, type HttpSettings, settingsOf } from "./http-options.js";
+import { redactUrl } from "./redact.js";
+import type { Validator } from "./validator.js";
+
+/** The version of the file that was opened. */
+export interface PinnedFile {
+  readonly size: number;
+  readonly validator: Validator;
+}
+
+export class Session {
+  readonly label: string;
+  readonly time: TimeBackend;
+  readonly settings: HttpSettings;
+  readonly counters: HttpCounters = newHttpCounters();
+  readonly address: Address;
+  readonly credentials: Credentials;
+  readonly budget: Budget;
+  readonly send: (request: Request) => Promise<Response>;
+  /** Undefined until the first answer. */
+  pinned: PinnedFile | undefined;
+  /** How the browser's cache is used from now on. */
+  cache: RequestCache;
+  readonly #onEvent: HttpOptions["onEvent"];
+  #lastId = 0;
+
+  constructor(url: URL, options: HttpOptions) {
+    this.label = redactUrl(url);
+    this.time = options.time;
+    this.settings = settingsOf(options);
+    this.credentials = new Credentials(options.headers, url, this.label);
+    this.budget = new Budget(this.counters, this.settings, this.label);
+    this.address = new Address(withoutUser(url));
+    const { fetch } = options;
+    this.send = (request) => (fetch ?? globalThis.fetch)(request);
+    this.cache = options.reload ? "reload" : "default";
+    this.#onEvent = options.onEvent;
+  }
+
+  /** The number of the next request. */
+  nextId(): number {
+    this.#lastId += 1;
+    return this.#lastId;
+  }
+
+  report(event: HttpEvent): void {
+    this.#onEvent?.(event);
+  }
+}
+
+/** What can be sent: no user, which goes into a header, and no fragment. */
+function withoutUser(url: URL): URL {
+  const bare = new URL(url);
+  bare.username = "";
+  bare.password = "";
+  bare.hash = "";
+  return bare;
+}
