@@ -32,7 +32,8 @@ export async function runSeed(seed, steps) {
     for (let index = 0; index < count; index++) await step(run, image);
     await image.close();
     done.steps += count;
-    const report = await compactImage(backend);
+    const defragment = run.random.oneIn(4);
+    const report = await compactImage(backend, { defragment });
     await judge(backend, report, run).catch((error) => {
       throw new Error(`seed ${seed}, after ${done.steps} steps: ${error.message}`, { cause: error });
     });

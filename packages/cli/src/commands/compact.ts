@@ -23,6 +23,7 @@ export default class Compact extends QcowCommand<typeof Compact> {
     "<%= config.bin %> compact disk.qcow2",
     "<%= config.bin %> compact disk.qcow2 --dry-run",
     "<%= config.bin %> discard disk.qcow2 && <%= config.bin %> compact disk.qcow2 --verify",
+    "<%= config.bin %> compact disk.qcow2 --defragment",
     "<%= config.bin %> compact disk.qcow2 --progress --json",
   ];
   static override args = { image: IMAGE };
@@ -30,6 +31,10 @@ export default class Compact extends QcowCommand<typeof Compact> {
     "dry-run": boolean({
       description:
         "Only say what would be gained, and write nothing. While others write, that may be out of date.",
+    }),
+    defragment: boolean({
+      description:
+        "Also put the clusters of the disk in its order. Takes longer: each may be copied twice. Clusters that snapshots share, tables and compressed clusters stay where they are.",
     }),
     verify: boolean({
       description: "Read the disk and those of all snapshots before and after, and compare what was read.",
@@ -85,12 +90,18 @@ export default class Compact extends QcowCommand<typeof Compact> {
 
   async #look(backend: BlockBackend) {
     const { compactImage } = await import("@qcow/engine");
-    return await compactImage(backend, { dryRun: true, signal: this.signal });
+    const { defragment } = this.flags;
+    return await compactImage(backend, { dryRun: true, defragment, signal: this.signal });
   }
 
   async #move(backend: BlockBackend, phases: Phases) {
     const { compactImage } = await import("@qcow/engine");
-    const options = { signal: this.signal, onProgress: phases.next(), compression: await hostCompression() };
+    const options = {
+      signal: this.signal,
+      defragment: this.flags.defragment,
+      onProgress: phases.next(),
+      compression: await hostCompression(),
+    };
     return await this.#orInterrupted(
       compactImage(backend, options),
       "The image is sound; what was moved so far stays moved.",

@@ -17,6 +17,9 @@ export interface CompactDocument {
   readonly "bytes-copied": number;
   readonly "references-changed": number;
   readonly "leaks-fixed": number;
+  /** With `--defragment`: as `check` counts them; after it not with `dry-run`. */
+  readonly "fragmented-clusters-before"?: number;
+  readonly "fragmented-clusters-after"?: number;
   /** With `--verify`: what the guest reads, the same before and after. */
   readonly digests?: readonly DiskDigest[];
 }
@@ -43,6 +46,10 @@ export function compactDocument(
     "bytes-copied": report.bytesCopied,
     "references-changed": report.referencesChanged,
     "leaks-fixed": report.leaksFixed,
+    ...(report.fragmentedBefore === undefined
+      ? {}
+      : { "fragmented-clusters-before": report.fragmentedBefore }),
+    ...(report.fragmentedAfter === undefined ? {} : { "fragmented-clusters-after": report.fragmentedAfter }),
     ...(digests === undefined ? {} : { digests }),
   };
 }

@@ -8,7 +8,18 @@ import { diskName } from "./disk-digests.js";
 const MIB = 1024 * 1024;
 
 export function compactText(document: CompactDocument): string {
-  return [gainLine(document), ...digestLines(document)].join("\n");
+  return [gainLine(document), ...orderLines(document), ...digestLines(document)].join("\n");
+}
+
+function orderLines(document: CompactDocument): string[] {
+  const { "fragmented-clusters-before": before, "fragmented-clusters-after": after } = document;
+  if (before === undefined) return [];
+  if (after === undefined) return [`Its disk has ${counted(before)} that do not follow their neighbour.`];
+  return [`Its disk had ${counted(before)} that did not follow their neighbour, and has ${after} now.`];
+}
+
+function counted(clusters: number): string {
+  return clusters === 1 ? "1 cluster" : `${clusters} clusters`;
 }
 
 function gainLine(document: CompactDocument): string {

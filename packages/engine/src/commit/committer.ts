@@ -100,6 +100,11 @@ export class Committer {
     return this.#next;
   }
 
+  /** Resolves once what the commits so far have freed can be given out again. */
+  async freed(): Promise<void> {
+    await this.#running;
+  }
+
   /** As `commit`, with all refcounts, and until nothing is left to be freed. No operation may be under way. */
   async commitAll(): Promise<void> {
     do {

@@ -4,28 +4,26 @@
 import type { BlockBackend } from "@qcow/block";
 import { isCorrupt, isDirty } from "@qcow/format";
 import { MEMORY_BYTES_MAX_DEFAULT } from "../check/check-image.js";
-import { PageBudget } from "../check/cluster-pages.js";
 import { compareRefcounts } from "../check/compare-refcounts.js";
 import { FindingLog } from "../check/finding-log.js";
-import { type ImageScan, scanImage } from "../check/scan-image.js";
-import { clearUnknownAutoclear } from "../commit/prepare-writing.js";
+import { scanImage } from "../check/scan-image.js";
 import { EngineError } from "../engine-error.js";
 import type { ImageHead } from "../image-metadata.js";
 import { readHead } from "../read-head.js";
-import { readMetadata } from "../read-metadata.js";
 import { repairDirty } from "../repair/repair-dirty.js";
 import { repairImage } from "../repair/repair-image.js";
-import { readBitmapDirectory } from "../tables/read-bitmaps.js";
-import { closeDisk } from "../write/close-disk.js";
-import { openDisk } from "../write/open-disk.js";
-import { type ClusterUse, clusterUse, compressedClusters } from "./cluster-use.js";
+import type { ClusterUse } from "./cluster-use.js";
 import type { CompactOptions, CompactReport } from "./compact-report.js";
 import { type Compaction, CompactionTally } from "./compaction.js";
+import { findGuestOrder } from "./guest-order.js";
 import type { MoveMap } from "./move-map.js";
 import { SingleMover } from "./move-singles.js";
 import { moveStreams, type NamedTable } from "./move-streams.js";
 import { moveStructure } from "./move-structures.js";
-import { isIdlePlan, type MovePlan, needsAnotherRound, planMoves } from "./plan-moves.js";
+import { isIdlePlan, type MovePlan, needsAnotherRound } from "./plan-moves.js";
+import { ClusterSorter } from "./sort-clusters.js";
+import { notSound, type Survey, surveyImage } from "./survey-image.js";
+import { withDisk } from "./with-disk.js";
 
 /** Moving one thing may make room for another; a table only ever goes to a lower place, so this comes to an end. */
 const ROUNDS_MAX = 16;
@@ -34,7 +32,7 @@ const ROUNDS_MAX = 16;
  * Makes the image file in `backend` as short as its clusters in use allow, in place: what lies at the end goes into the
  * holes before, and the rest is cut off. The guest's disk, snapshots and bitmaps read the same, at every moment. Leaked
  * clusters are freed first, and a dirty image is repaired. Takes no space but what is written before what it replaces
- * is given up: up to 128 MiB at a time, within the file.
+ * is given up: up to 128 MiB at a time, within the file; for `defragment` up to 64 MiB behind it, for a while.
  *
  * Nobody else may use the image meanwhile. When the signal ends it, or a crash, the image is sound, and what was moved
  * stays moved. Progress is in clusters. Rejects `QCOW2_CORRUPT` for an image that is not sound, `QCOW2_ENCRYPTED`, and
@@ -45,12 +43,53 @@ export async function compactImage(
   options: CompactOptions = {},
 ): Promise<CompactReport> {
   const sizeBefore = await backend.size(options);
-  const dryRun = options.dryRun === true;
   const tally = new CompactionTally(options.onProgress);
   refuseUnmovable(await readHead(backend, options));
-  const leaksFixed = dryRun ? 0 : await settle(backend, options);
-  let survey = await surveyImage(backend, options);
-  if (dryRun) return dryReport(survey, sizeBefore);
+  if (options.dryRun === true) return dryReport(await surveyImage(backend, options), sizeBefore, options);
+  const leaksFixed = await settle(backend, options);
+  const survey = await runRounds(backend, tally, options);
+  const sorted = options.defragment === true ? await defragment(backend, survey, tally, options) : {};
+  tally.finish();
+  return {
+    dryRun: false,
+    clusterSize: survey.use.clusterSize,
+    sizeBefore,
+    sizeAfter: await backend.size(options),
+    leaksFixed,
+    clustersMoved: tally.clusters,
+    bytesCopied: tally.bytes,
+    referencesChanged: tally.references,
+    ...sorted,
+  };
+}
+
+// Puts in order what has been moved. `first` is what was known before anything was.
+async function defragment(
+  backend: BlockBackend,
+  first: Survey,
+  tally: CompactionTally,
+  options: CompactOptions,
+): Promise<Pick<CompactReport, "fragmentedBefore" | "fragmentedAfter">> {
+  const { use } = await surveyImage(backend, options);
+  await withDisk(backend, tally, options, async (compaction) => {
+    // A data file is nobody's to order: its clusters need not be in this file.
+    if (compaction.metadata.geometry.hasDataFile) return;
+    await new ClusterSorter(compaction, await findGuestOrder(compaction, use)).run();
+  });
+  // What counts the clusters that were there for a while may have made the file longer.
+  await runRounds(backend, tally, options);
+  const { scan } = await surveyImage(backend, options);
+  return { fragmentedBefore: first.scan.tally.fragmented, fragmentedAfter: scan.tally.fragmented };
+}
+
+// Until there is nothing to move, or nothing moves. Resolves with what was known before the first round.
+async function runRounds(
+  backend: BlockBackend,
+  tally: CompactionTally,
+  options: CompactOptions,
+): Promise<Survey> {
+  const first = await surveyImage(backend, options);
+  let survey = first;
   for (let round = 1; round <= ROUNDS_MAX; round++) {
     const { plan, use } = survey;
     if (isIdlePlan(plan) && lastUsed(use) + 1 === use.clusterCount) break;
@@ -59,17 +98,20 @@ export async function compactImage(
     if (!needsAnotherRound(plan) || tally.references === references) break;
     survey = await surveyImage(backend, options);
   }
-  tally.finish();
-  return {
-    dryRun,
-    clusterSize: survey.use.clusterSize,
-    sizeBefore,
-    sizeAfter: await backend.size(options),
-    leaksFixed,
-    clustersMoved: tally.clusters,
-    bytesCopied: tally.bytes,
-    referencesChanged: tally.references,
-  };
+  return first;
+}
+
+async function runRound(
+  backend: BlockBackend,
+  { scan, use, plan }: Survey,
+  tally: CompactionTally,
+  options: CompactOptions,
+): Promise<void> {
+  const tables = Array.from(scan.tables.offsets(), (offset) => ({
+    offset,
+    times: scan.tables.use(offset).total,
+  }));
+  await withDisk(backend, tally, options, (compaction) => moveAll(compaction, use, plan, tables));
 }
 
 // Before anything is written or promised: what the rounds would refuse only once something is to be moved.
@@ -99,72 +141,6 @@ async function settle(backend: BlockBackend, options: CompactOptions): Promise<n
   if (log.corruptions + log.errors > 0) throw notSound(backend, log);
   if (log.leaks === 0) return 0;
   return (await repairImage(backend, { mode: "leaks", signal, memoryBytesMax })).leaksFixed;
-}
-
-function notSound({ label }: BlockBackend, { corruptions, errors }: FindingLog): EngineError {
-  return new EngineError(
-    "QCOW2_CORRUPT",
-    `${label} is damaged (a check finds ${corruptions} corruptions and ${errors} errors); repair it before compacting it`,
-  );
-}
-
-interface Survey {
-  readonly scan: ImageScan;
-  readonly use: ClusterUse;
-  readonly plan: MovePlan;
-}
-
-async function surveyImage(backend: BlockBackend, options: CompactOptions): Promise<Survey> {
-  const { signal, memoryBytesMax = MEMORY_BYTES_MAX_DEFAULT, dryRun } = options;
-  const log = new FindingLog(1);
-  const clusterSize = (await readHead(backend, { signal })).geometry.clusterSize;
-  const clusterCount = Math.ceil((await backend.size({ signal })) / clusterSize) + 1;
-  const compressed = compressedClusters(clusterCount, new PageBudget(memoryBytesMax));
-  const scan = await scanImage(backend, log, memoryBytesMax, { signal }, (offset, length) => {
-    const last = Math.min(Math.floor((offset + length - 1) / clusterSize), clusterCount - 1);
-    for (let index = Math.floor(offset / clusterSize); index <= last; index++) compressed.mark(index);
-  });
-  // Refcounts that are stale are no reason not to say what could be gained.
-  const isStale = dryRun === true && isDirty(scan.head.header);
-  if (!isStale) compareRefcounts(scan);
-  if (!isStale && log.corruptions + log.errors > 0) throw notSound(backend, log);
-  const use = clusterUse(scan, compressed, await readBitmapDirectory(backend, scan.head, { signal }));
-  return { scan, use, plan: planMoves(use) };
-}
-
-async function runRound(
-  backend: BlockBackend,
-  { scan, use, plan }: Survey,
-  tally: CompactionTally,
-  options: CompactOptions,
-): Promise<void> {
-  const { signal, compression, observer, metadataCacheBytes } = options;
-  const metadata = await readMetadata(backend, { signal });
-  const disk = await openDisk(
-    backend,
-    metadata,
-    undefined,
-    { signal, observer, metadataCacheBytes, refcounts: "strict" },
-    false,
-  );
-  const compaction: Compaction = { backend, disk, metadata, compression, options: { signal }, tally };
-  const tables = Array.from(scan.tables.offsets(), (offset) => ({
-    offset,
-    times: scan.tables.use(offset).total,
-  }));
-  // Those who wrote before may not have flushed.
-  disk.committer.coverEarlierWriters();
-  try {
-    await disk.committer.exclusively(async () => {
-      if (await clearUnknownAutoclear(disk.header)) await disk.committer.flushImage();
-    });
-    await moveAll(compaction, use, plan, tables);
-  } catch (error) {
-    // What was moved stays so, and the file ends where it can.
-    await closeDisk(backend, disk).catch(() => undefined);
-    throw error;
-  }
-  await closeDisk(backend, disk);
 }
 
 async function moveAll(
@@ -197,7 +173,7 @@ function lastUsed(use: ClusterUse): number {
   return index;
 }
 
-function dryReport({ use, plan }: Survey, sizeBefore: number): CompactReport {
+function dryReport({ scan, use, plan }: Survey, sizeBefore: number, options: CompactOptions): CompactReport {
   const moves = plan.singles.size + plan.structures.length;
   const end = plan.hasStreams || moves > 0 ? plan.end : lastUsed(use) + 1;
   return {
@@ -209,5 +185,6 @@ function dryReport({ use, plan }: Survey, sizeBefore: number): CompactReport {
     clustersMoved: moves,
     bytesCopied: 0,
     referencesChanged: 0,
+    ...(options.defragment === true ? { fragmentedBefore: scan.tally.fragmented } : {}),
   };
 }

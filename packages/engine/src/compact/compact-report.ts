@@ -6,6 +6,11 @@ import type { Observer } from "../observer.js";
 export interface CompactOptions extends LongOptions {
   /** Only finds out what would be gained: nothing is written. */
   readonly dryRun?: boolean | undefined;
+  /**
+   * Also puts the clusters that only the current disk names in the order of the disk, whatever that gains; each of them
+   * is copied twice at most. What snapshots share, tables, and compressed clusters stay where they are.
+   */
+  readonly defragment?: boolean | undefined;
   /** Lets compressed clusters move whose length the image does not tell exactly; few are. */
   readonly compression?: CompressionBackend | undefined;
   /** Most bytes kept of L2 tables; see `OpenOptions`. */
@@ -29,4 +34,7 @@ export interface CompactReport {
   readonly bytesCopied: number;
   /** Entries that name another place now. */
   readonly referencesChanged: number;
+  /** With `defragment`: as `CheckReport.fragmentedClusters`, before, and (unless with `dryRun`) after. */
+  readonly fragmentedBefore?: number;
+  readonly fragmentedAfter?: number;
 }

@@ -16,6 +16,7 @@ const OFFSET_LOW = 0xffff_fe00;
 
 export class MoveBatch {
   readonly #compaction: Compaction;
+  readonly #isSole: boolean;
   readonly #tables: DirtyTable[] = [];
   /** Four for each name: byte in its table, the cluster that it names, the one that it is to name, its references. */
   readonly #names: number[] = [];
@@ -24,8 +25,10 @@ export class MoveBatch {
   readonly #beforeNaming: (() => void)[] = [];
   readonly #atEnd: (() => void)[] = [];
 
-  constructor(compaction: Compaction) {
+  /** `isSole` says that each source has one name only, so that no destination can be taken already. */
+  constructor(compaction: Compaction, isSole = false) {
     this.#compaction = compaction;
+    this.#isSole = isSole;
   }
 
   get size(): number {
@@ -66,6 +69,8 @@ export class MoveBatch {
       for (const job of this.#beforeNaming) job();
       this.#renameAll();
       await disk.committer.commit();
+      // Who comes next may have been promised the old places.
+      await disk.committer.freed();
       tally.references += this.size;
       tally.moved(moved);
     } finally {
@@ -98,7 +103,7 @@ export class MoveBatch {
       const destination = this.#names[at + 2] as number;
       const references = refcounts.has(source) ? refcounts.get(source) : await allocator.refcount(source);
       if (!refcounts.has(destination)) await allocator.refcount(destination);
-      if (refcounts.get(destination) > 0) continue;
+      if (refcounts.get(destination) > 0 && !this.#isSole) continue;
       allocator.claim(destination, references);
       for (let times = 0; times < references; times++) claimed.add(destination, 1);
       if (!this.#made.has(destination)) copies.add(source, destination);

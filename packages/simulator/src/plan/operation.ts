@@ -27,8 +27,8 @@ export type Operation = { readonly together: number } & (
   | { readonly kind: "resize"; readonly size: number }
   /** Closes the image and opens it again. */
   | { readonly kind: "reopen" }
-  /** Closes the image, compacts it, and opens it again. */
-  | { readonly kind: "compact" }
+  /** Closes the image, compacts it (and puts its clusters in order, perhaps), and opens it again. */
+  | { readonly kind: "compact"; readonly defragment: boolean }
   /** Nothing new is asked for while time goes by, so that what happens in the background gets on. */
   | { readonly kind: "rest"; readonly seconds: number }
   /** After this many more completions, the power fails; the run goes on with the disk as it is found. */
@@ -64,8 +64,9 @@ export function drawOperation(
     case "resize":
       return { kind: what, together: random.chance(0.5) ? 1 : together, size: drawNewSize(random, shape) };
     case "reopen":
-    case "compact":
       return { kind: what, together: 1 };
+    case "compact":
+      return { kind: what, together: 1, defragment: random.chance(0.4) };
     case "rest":
       return { kind: what, together: 8, seconds: random.pick([6, 12, 60]) };
     case "power-loss":
