@@ -24,6 +24,7 @@ const steps = [
   { name: "unused", act: () => node(knip, "--no-progress", "--no-config-hints") },
   { name: "licences", act: () => node(script("licences")) },
   { name: "packaging", act: () => node(script("packaging")) },
+  { name: "bundle", act: () => node(script("bundle-size")) },
   { name: "snippets", act: () => node(script("snippets")) },
   { name: "tests", act: () => node(script("test")) },
   { name: "corpus", act: () => node(script("corpus")), needs: process.env.QCOW_CORPUS ?? archive("images") },
