@@ -1,6 +1,7 @@
 // One range on its way: asked for, and asked again from where it stopped until all of it is here. Owns what each byte
 // that arrives is for; which ranges make a flight is fetcher's.
 
+import { isBackendError } from "@qcow/block";
 import { type Answered, ask } from "./ask.js";
 import { BlockFiller } from "./block-filler.js";
 import { badAnswer, Transient } from "./http-error.js";
@@ -94,6 +95,9 @@ export class Flight implements WishHolder {
     try {
       await ask(this.#session, { start: from, end: this.end }, signal, (answer) => this.#receive(answer));
     } catch (error) {
+      // A browser's cache may have parts of several versions. Without it there is no such excuse.
+      if (isBackendError(error, "HTTP_IMAGE_CHANGED", "HTTP_NO_RANGES") && this.#session.goPastCache())
+        return;
       if (error instanceof Transient) error.progressed = this.#position - from >= PROGRESS_BYTES;
       throw error;
     }

@@ -30,11 +30,11 @@ export async function openHttp(url: string | URL, options: HttpOptions): Promise
   for (;;) {
     const first = await retrying(session, signal, () => readFirst(session, asked, signal));
     if (first.kind === "head") return new HttpBackend(session, first.bytes, undefined);
-    if (first.kind === "shorter") asked = { start: 0, end: first.total };
-    else if (session.settings.isBrowser && session.cache === "default") {
-      // The browser's cache may have made the whole file of it.
-      session.cache = "reload";
-    } else if (options.spill === undefined) throw noRanges(session.label);
+    if (first.kind === "shorter" && asked.end === openBytes) asked = { start: 0, end: first.total };
+    else if (first.kind === "shorter") throw badAnswer(session.label, "it refuses every range (416)");
+    // A browser's cache may have made the whole file of it.
+    else if (session.goPastCache()) continue;
+    else if (options.spill === undefined) throw noRanges(session.label);
     else {
       const spill = await spillWhole(session, options.spill, signal);
       return new HttpBackend(session, new Uint8Array(0), spill);

@@ -41,8 +41,9 @@ export class ReadAhead {
     head.ahead = Math.max(head.ahead, this.#blockEnd(end));
     const window = Math.min(this.#bytesMax, head.bytes);
     const target = Math.min(this.#blockEnd(end + window), this.#size);
-    // Half a window at a time: a request for each block would be no gain.
-    if (head.reads < ROW_READS_MIN || target - head.ahead < Math.max(window / 2, 1)) return undefined;
+    if (head.reads < ROW_READS_MIN || target <= head.ahead) return undefined;
+    // Half a window at a time, or all that is left: a request for each block would be no gain.
+    if (target < this.#size && target - head.ahead < window / 2) return undefined;
     const range = { start: head.ahead, end: target };
     head.ahead = target;
     return range;

@@ -176,9 +176,11 @@ function requestFor(
 ): Request {
   const { isBrowser, allowChanging } = session.settings;
   const headers = session.credentials.headersFor(held, url);
+  // With a range, `fetch` itself asks for `identity`, by its standard; twice would be one time too many.
+  headers.delete("accept-encoding");
   if (range !== undefined) headers.set("range", `bytes=${range.start}-${range.end - 1}`);
-  // In browsers the first is forbidden, and the second would make them ask the server for leave first.
-  if (!isBrowser) headers.set("accept-encoding", "identity");
+  else if (!isBrowser) headers.set("accept-encoding", "identity");
+  // In a browser this would make it ask the server for leave first.
   const etag = session.pinned?.validator.etag;
   if (!isBrowser && !allowChanging && etag !== undefined) headers.set("if-match", etag);
   const redirect = isBrowser ? "follow" : "manual";

@@ -27,10 +27,9 @@ export class Session {
   readonly send: (request: Request) => Promise<Response>;
   /** Undefined until the first answer. */
   pinned: PinnedFile | undefined;
-  /** How the browser's cache is used from now on. */
-  cache: RequestCache;
   readonly #onEvent: HttpOptions["onEvent"];
   #lastId = 0;
+  #cache: RequestCache;
 
   constructor(url: URL, options: HttpOptions) {
     this.label = redactUrl(url);
@@ -41,8 +40,20 @@ export class Session {
     this.address = new Address(withoutUser(url));
     const { fetch } = options;
     this.send = (request) => (fetch ?? globalThis.fetch)(request);
-    this.cache = options.reload ? "reload" : "default";
+    this.#cache = options.reload ? "reload" : "default";
     this.#onEvent = options.onEvent;
+  }
+
+  /** How requests use a browser's cache. */
+  get cache(): RequestCache {
+    return this.#cache;
+  }
+
+  /** From now on requests go past the browser's cache. Whether that is any news. */
+  goPastCache(): boolean {
+    const isNews = this.settings.isBrowser && this.#cache !== "reload";
+    if (isNews) this.#cache = "reload";
+    return isNews;
   }
 
   /** The number of the next request. */
