@@ -58,7 +58,7 @@ export class Fetcher {
 
   /** Takes the first bytes from what is under way or waiting already, and tells how many; 0 when nothing is. */
   #share(at: number, target: Uint8Array, read: PendingRead): number {
-    for (const flight of this.#flights.keys()) {
+    for (const flight of this.#live()) {
       const part = flight.partAt(at)?.subarray(0, target.length);
       if (part !== undefined) {
         target.set(part);
@@ -109,8 +109,12 @@ export class Fetcher {
   }
 
   *#covered(): Iterable<ByteRange> {
-    for (const flight of this.#flights.keys()) yield { start: flight.position, end: flight.end };
+    for (const flight of this.#live()) yield { start: flight.position, end: flight.end };
     yield* this.#queue;
+  }
+
+  *#live(): Iterable<Flight> {
+    for (const flight of this.#flights.keys()) if (flight.isLive) yield flight;
   }
 
   #enqueue(want: Want): void {

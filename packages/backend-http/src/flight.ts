@@ -31,6 +31,7 @@ export class Flight implements WishHolder {
   /** The next byte that arrives. */
   #position: number;
   #answers = 0;
+  #hasFailed = false;
 
   constructor(session: Session, wants: readonly Want[]) {
     this.#session = session;
@@ -45,6 +46,11 @@ export class Flight implements WishHolder {
   /** The next byte to arrive: what lies before cannot be joined any more. */
   get position(): number {
     return this.#position;
+  }
+
+  /** Whether it can be joined: one that was given up still takes a moment to end. */
+  get isLive(): boolean {
+    return !this.#hasFailed && !this.#controller.signal.aborted;
   }
 
   /** Takes over a wish that lies between `position` and `end`. */
@@ -77,6 +83,7 @@ export class Flight implements WishHolder {
     try {
       while (this.#position < this.end) await retrying(this.#session, signal, () => this.#fly(signal));
     } catch (error) {
+      this.#hasFailed = true;
       const left = [...this.#wishes];
       this.#wishes.clear();
       for (const wish of left) wish.fail(error);
