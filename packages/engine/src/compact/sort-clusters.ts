@@ -3,6 +3,7 @@
 // so a crash in between leaves clusters in another order, and nothing worse. Every cluster is copied twice at most, and as
 // many clusters as a window has are needed beside.
 
+import { isBackendError } from "@qcow/block";
 import { ClusterRuns } from "../allocate/cluster-runs.js";
 import type { L2Table } from "../tables/l2-store.js";
 import type { Compaction } from "./compaction.js";
@@ -12,8 +13,8 @@ import { MoveBatch } from "./move-batch.js";
 /** Most of a window, in bytes and in clusters. */
 const WINDOW_BYTES_MAX = 64 * 1024 * 1024;
 const WINDOW_CLUSTERS_MAX = 32_768;
-/** Room behind the end of the file that is counted already is enough when it is this part of what is wanted. */
-const ROOM_PART_MIN = 1 / 8;
+/** This many clusters behind the end of the file, which blocks count that are there, are enough. */
+const ROOM_CLUSTERS_MIN = 128;
 
 /** Bytes of tables that wait for a commit. */
 const TABLE_BYTES_MAX = 32 * 1024 * 1024;
@@ -42,27 +43,52 @@ export class ClusterSorter {
     const misplaced = this.#order.misplaced();
     if (misplaced === 0) return;
     this.#compaction.tally.expect(misplaced);
-    this.#free = [...this.#order.free, ...(await this.#spare(Math.min(this.#clustersMax, misplaced)))];
+    this.#free = [...this.#order.free];
+    this.#free.push(...(await this.#spare(Math.min(this.#clustersMax, misplaced))));
     const most = Math.min(this.#clustersMax, this.#free.length);
     try {
-      for (let rank = 0; rank < this.#order.size; ) rank = await this.#sortWindow(rank, most);
+      for (let rank = 0; most > 0 && rank < this.#order.size; ) rank = await this.#sortWindow(rank, most);
     } finally {
       this.#letGo();
     }
   }
 
-  // Behind everything, where the file grows for a while. Where blocks are to be made to count it, they stay.
+  // Behind everything, where the file grows for a while. A file whose length nobody can change has none.
   async #spare(wanted: number): Promise<number[]> {
+    if (!(await this.#grow(this.#order.clusterCount + 1))) return [];
+    const spare = await this.#countedSpare(wanted);
+    await this.#grow((spare[spare.length - 1] as number) + 1);
+    return spare;
+  }
+
+  // A copy of a hole writes nothing, and must not lie past the end. Says whether the file has so many clusters now.
+  async #grow(clusters: number): Promise<boolean> {
+    const { backend, disk, metadata, options } = this.#compaction;
+    const end = clusters * metadata.geometry.clusterSize;
+    if ((await backend.size(options)) >= end) return true;
+    try {
+      await backend.resize(end, options);
+      disk.committer.noteData();
+      return true;
+    } catch (error) {
+      if (isBackendError(error, "BACKEND_UNSUPPORTED")) return false;
+      throw error;
+    }
+  }
+
+  // Where a block is to be made to count them, it stays; so it is one, and only if there is hardly any room without.
+  async #countedSpare(wanted: number): Promise<number[]> {
     const { allocator } = this.#compaction.disk;
     const end = this.#order.clusterCount;
     let room = 0;
     while (room < wanted && allocator.isUsable(end + room)) room++;
-    if (room >= wanted * ROOM_PART_MIN) return Array.from({ length: room }, (_, at) => end + at);
-    const first = await allocator.reserveInARow(wanted);
+    if (room >= Math.min(wanted, ROOM_CLUSTERS_MIN)) return Array.from({ length: room }, (_, at) => end + at);
+    const count = Math.min(wanted, this.#compaction.metadata.geometry.refcountBlockEntries);
+    const first = await allocator.reserveInARow(count);
     const runs = new ClusterRuns();
-    runs.add(first, wanted);
+    runs.add(first, count);
     await allocator.release(runs);
-    return Array.from({ length: wanted }, (_, at) => first + at);
+    return Array.from({ length: count }, (_, at) => first + at);
   }
 
   /** Fills the slots of the ranks from `from` on; returns the rank to go on with. */

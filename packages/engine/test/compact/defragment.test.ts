@@ -1,8 +1,9 @@
 // Putting the clusters of a disk in its order: where they lie afterwards, and that the image is as it was.
 
-import type { MemoryBackend } from "@qcow/backend-memory";
+import { MemoryBackend } from "@qcow/backend-memory";
 import { describe, expect, test } from "vitest";
-import { checkImage, compactImage, Qcow2Reader } from "../../src/index.js";
+import { checkImage, compactImage, createImage, Qcow2Image, Qcow2Reader } from "../../src/index.js";
+import { FixedBackend } from "../create/fixed-backend.js";
 import { expectBytes } from "../expect-disk.js";
 import type { ImageBuilder } from "../image-builder.js";
 import { Random } from "../random.js";
@@ -57,6 +58,39 @@ describe("the clusters of a disk", () => {
     const built = await shuffled(sparse({}, 0), new Random(3), CLUSTERS).build();
     const { report } = await compacting(built.backend, { defragment: true });
     expect(report.bytesCopied).toBeLessThanOrEqual(3 * CLUSTERS * CLUSTER);
+  });
+
+  test("that are holes in the file move as such, also to behind its end for a while", async () => {
+    const file = new MemoryBackend();
+    await createImage(kept(file), { size: 64 * CLUSTER, clusterSize: CLUSTER, preallocation: "metadata" });
+    const image = await Qcow2Image.open(kept(file));
+    for (const cluster of [9, 5, 7]) await image.discard(cluster * CLUSTER, CLUSTER);
+    for (const cluster of [7, 9, 5])
+      await image.write(cluster * CLUSTER, new Uint8Array(CLUSTER).fill(cluster));
+    await image.close();
+    const { report } = await compacting(file, { defragment: true });
+    expect(report.fragmentedAfter).toBeLessThan(report.fragmentedBefore as number);
+    expect(await checkImage(file)).toMatchObject({ findings: [] });
+    expect(await ascends(file)).toBe(true);
+  });
+
+  test("on a device that is full stay, since there is no room to change places in", async () => {
+    const built = await shuffled(sparse({}, 0), new Random(12), CLUSTERS).build();
+    await compactImage(kept(built.backend));
+    const fixed = new FixedBackend(built.backend);
+    const before = built.backend.toBytes();
+    const report = await compactImage(fixed, { defragment: true });
+    expect(report).toMatchObject({ clustersMoved: 0, fragmentedAfter: report.fragmentedBefore });
+    expectBytes(built.backend.toBytes(), before, "the device");
+  });
+
+  test("on a device that has room are put in order", async () => {
+    const builder = shuffled(sparse({}, 0), new Random(13), CLUSTERS);
+    const built = await builder.build();
+    await built.backend.resize((await built.backend.size()) + 8 * CLUSTER);
+    await compactImage(new FixedBackend(built.backend), { defragment: true });
+    expect(await ascends(built.backend)).toBe(true);
+    await expectSame(builder, built);
   });
 
   test("without the option lie as they come", async () => {

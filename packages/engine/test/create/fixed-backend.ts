@@ -9,8 +9,12 @@ export const OLD_BYTE = 0xdb;
 export class FixedBackend extends ForwardingBackend {
   readonly memory: MemoryBackend;
 
-  constructor(size: number) {
-    const memory = MemoryBackend.fromBytes(new Uint8Array(size).fill(OLD_BYTE), { label: "device" });
+  /** Of so many bytes, or with what is in a memory disk. */
+  constructor(content: number | MemoryBackend) {
+    const memory =
+      typeof content === "number"
+        ? MemoryBackend.fromBytes(new Uint8Array(content).fill(OLD_BYTE), { label: "device" })
+        : content;
     super(memory);
     this.memory = memory;
     Reflect.deleteProperty(this, "discard");

@@ -48,7 +48,7 @@ export async function executeRun(
 
 /** Operations of the run itself; the others are the guest's. */
 /** Clusters by which a file may be longer after its clusters were put in order: refcount blocks, and a table of them. */
-const GROWTH_CLUSTERS_MAX = 4;
+const GROWTH_CLUSTERS_MAX = 8;
 const RUN_OPERATIONS: ReadonlySet<string> = new Set(["fault", "power-loss", "reopen", "compact", "rest"]);
 
 /** What a run has beside its plan. */
