@@ -15,7 +15,7 @@ const layers = {
   block: { workspace: [], outside: [], browser: true, testing: ["vitest"] },
   engine: { workspace: ["format", "block"], outside: [], browser: true },
   "backend-memory": { workspace: ["block"], outside: [], browser: true },
-  "backend-browser": { workspace: ["block"], outside: ["fzstd"], browser: true },
+  "backend-browser": { workspace: ["block"], outside: [], browser: true },
   "backend-http": { workspace: ["block"], outside: [], browser: true },
   "backend-node": { workspace: ["block"], outside: ["@bokuweb/zstd-wasm", "koffi"] },
   simulator: { workspace: ["engine", "format", "block", "backend-memory", "backend-node"], outside: [] },

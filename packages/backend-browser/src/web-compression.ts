@@ -1,5 +1,5 @@
 // Deflate and zstd in browsers, as the contract has them. Owns the choice of the decoder and the errors; the decoders
-// are in inflate.ts and unzstd.ts.
+// are in inflate.ts and zstd/.
 
 import {
   BackendError,
@@ -10,7 +10,7 @@ import {
   type IoOptions,
 } from "@qcow/block";
 import { inflate } from "./inflate.js";
-import { unzstd } from "./unzstd.js";
+import { unzstd } from "./zstd/unzstd.js";
 
 /**
  * Deflate by the browser's CompressionStream and DecompressionStream, which has one level: `level` is ignored. zstd is
