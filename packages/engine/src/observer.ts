@@ -1,15 +1,13 @@
 // What the engine reports while it works. Owns the shape only; metrics, tracing and progress are
 // consumers, and an observer that throws is a bug of the caller.
 
+import type { ReadPurpose } from "@qcow/block";
+
 export interface Observer {
   /** Guest bytes handed to a caller. */
   guestRead?(event: { readonly offset: number; readonly length: number }): void;
   /** One read of the image's (or a layer's) file. */
-  hostRead?(event: {
-    readonly offset: number;
-    readonly length: number;
-    readonly purpose: "metadata" | "data";
-  }): void;
+  hostRead?(event: { readonly offset: number; readonly length: number; readonly purpose: ReadPurpose }): void;
   /** Guest bytes that were taken from a caller. */
   guestWrite?(event: { readonly offset: number; readonly length: number }): void;
   /** Guest bytes that were given up (`discard`) or declared zero (`writeZeroes`). */

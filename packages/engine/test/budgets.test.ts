@@ -15,7 +15,7 @@ function filled(clusterSize: number, value: number): Uint8Array {
 
 /** Counts what an observer is told. */
 function watch() {
-  const seen = { hits: 0, misses: 0, metadata: 0, data: 0, guest: 0 };
+  const seen = { hits: 0, misses: 0, metadata: 0, contents: 0, guest: 0 };
   const observer: Observer = {
     guestRead: ({ length }) => {
       seen.guest += length;
@@ -70,7 +70,7 @@ describe("reading", () => {
     const { seen, observer } = watch();
     const reader = await Qcow2Reader.open(backend, { observer });
     await reader.read(0, new Uint8Array(8 * MIB));
-    expect(seen).toEqual({ hits: 0, misses: 1, metadata: 1, data: 4, guest: 8 * MIB });
+    expect(seen).toEqual({ hits: 0, misses: 1, metadata: 1, contents: 4, guest: 8 * MIB });
   });
 
   test("compressed neighbours takes one read for all of them", async () => {
@@ -81,7 +81,7 @@ describe("reading", () => {
     const { seen, observer } = watch();
     const reader = await Qcow2Reader.open(backend, { observer, compression });
     await reader.read(0, new Uint8Array(MIB));
-    expect(seen.data).toBe(1);
+    expect(seen.contents).toBe(1);
   });
 
   test("one compressed cluster that many guest clusters name decompresses it once", async () => {
@@ -111,7 +111,7 @@ describe("reading", () => {
     const reader = await Qcow2Reader.open(backend, { observer });
     const target = new Uint8Array(MIB);
     await reader.read(0, target);
-    expect([target[0], target[MIB - 1], seen.data]).toEqual([1, 16, 1]);
+    expect([target[0], target[MIB - 1], seen.contents]).toEqual([1, 16, 1]);
   });
 
   test("zeros and holes takes no data read at all", async () => {
@@ -121,7 +121,7 @@ describe("reading", () => {
     const target = filled(MIB, 9);
     await reader.read(0, target);
     expect(target.every((byte) => byte === 0)).toBe(true);
-    expect(seen.data).toBe(0);
+    expect(seen.contents).toBe(0);
   });
 });
 
@@ -301,8 +301,8 @@ describe("reads under way at once", () => {
     const { seen, observer } = watch();
     const reader = await Qcow2Reader.open(backend, { observer });
     await reader.read(0, new Uint8Array(32 * KIB));
-    expect(seen).toMatchObject({ metadata: 1, data: 1 });
+    expect(seen).toMatchObject({ metadata: 1, contents: 1 });
     await reader.read(33 * KIB, new Uint8Array(10));
-    expect(seen).toMatchObject({ metadata: 2, data: 1 });
+    expect(seen).toMatchObject({ metadata: 2, contents: 1 });
   });
 });

@@ -76,7 +76,9 @@ describe("neighbours in the host", () => {
     next = 0;
     const { backend } = await builder.build();
     let reads = 0;
-    const observer = { hostRead: ({ purpose }: { purpose: string }) => void (purpose === "data" && reads++) };
+    const observer = {
+      hostRead: ({ purpose }: { purpose: string }) => void (purpose === "contents" && reads++),
+    };
     const reader = await Qcow2Reader.open(backend, { observer });
     const target = new Uint8Array(2 ** 20);
     await reader.read(0, target);

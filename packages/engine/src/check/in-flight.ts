@@ -1,12 +1,12 @@
 // Runs numbered jobs, several at once. Owns the bound; a failure stops the rest and waits for what runs.
 
-const JOBS_IN_FLIGHT = 8;
+/** Enough for a server that takes long to answer; a file is served well by fewer, and no worse by these. */
+const JOBS_IN_FLIGHT = 16;
 
 /**
- * Runs `job(0, …)` to `job(count - 1, …)`, in this order but overlapping. At most `most`, eight unless it is
- * less, run at a time; `slot` is a number from 0 to 7 that no job
- * that runs at the same time has, for buffers to be used again. Rejects with the first failure, once nothing runs
- * any more.
+ * Runs `job(0, …)` to `job(count - 1, …)`, in this order but overlapping. At most `most`, sixteen unless it is less, run
+ * at a time; `slot` is a number from 0 to 15 that no job that runs at the same time has, for buffers to be used again.
+ * Rejects with the first failure, once nothing runs any more.
  */
 export async function inFlight(
   count: number,

@@ -1,7 +1,7 @@
 // Reads all L2 tables in the order they lie in the file, neighbours together. Owns the batching; nothing is kept,
 // and buffers are used again.
 
-import type { LongOptions, ReadableBlockBackend } from "@qcow/block";
+import type { LongOptions, ReadableBlockBackend, ReadOptions } from "@qcow/block";
 import { inFlight } from "./in-flight.js";
 import type { L2Tables } from "./l2-tables.js";
 import { type ScanContext, scanL2Table } from "./scan-l2-table.js";
@@ -59,6 +59,7 @@ export async function readL2Batches(
   let done = 0;
   if (offsets.length === 0) options.onProgress?.({ done, total: 0 });
   const buffers = new SlotBuffers();
+  const io: ReadOptions = { signal: options.signal, purpose: "metadata" };
   await inFlight(batches.length - 1, async (batch, slot) => {
     options.signal?.throwIfAborted();
     const first = batches[batch] as number;
@@ -66,7 +67,7 @@ export async function readL2Batches(
     const base = offsets[first] as number;
     const length = (offsets[end - 1] as number) + clusterSize - base;
     const bytes = buffers.take(slot, Math.min(length, fileSize - base));
-    await backend.read(base, bytes, options);
+    await backend.read(base, bytes, io);
     await visit({ base, bytes, count: end - first });
     done += end - first;
     options.onProgress?.({ done, total: offsets.length });

@@ -1,7 +1,7 @@
 // The refcounts as the image has them: the refcount table and its blocks, read into pages (specification:
 // "Host cluster management"). Owns the findings about the table's entries; comparing is compare-refcounts.ts.
 
-import type { IoOptions, ReadableBlockBackend } from "@qcow/block";
+import type { IoOptions, ReadableBlockBackend, ReadOptions } from "@qcow/block";
 import {
   decodeRefcounts,
   refcountTableEntryHasReservedBits,
@@ -81,6 +81,7 @@ export class StoredRefcounts {
     const { clusterSize, refcountBlockEntries } = this.#head.geometry;
     const blocks = Math.min(this.entryCount, Math.ceil(clusterCount / refcountBlockEntries));
     const buffers = new SlotBuffers();
+    const io: ReadOptions = { signal: options.signal, purpose: "metadata" };
     await inFlight(blocks, async (index, slot) => {
       const offset = this.blockOffset(index);
       if (offset === 0 || offset >= this.#head.fileSize) return;
@@ -90,7 +91,7 @@ export class StoredRefcounts {
       }
       options.signal?.throwIfAborted();
       const block = buffers.take(slot, Math.min(clusterSize, this.#head.fileSize - offset));
-      await backend.read(offset, block, options);
+      await backend.read(offset, block, io);
       this.#decode(block, index * refcountBlockEntries, clusterCount);
     });
   }

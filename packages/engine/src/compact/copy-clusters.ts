@@ -7,6 +7,8 @@ import { SlotBuffers } from "../check/slot-buffers.js";
 /** Most bytes of one read and of one write. */
 const COPY_BYTES_MAX = 1024 * 1024;
 
+const COPIES_IN_FLIGHT = 8;
+
 /** Clusters to copy, pair by pair. */
 export class CopyList {
   readonly #sources: number[] = [];
@@ -87,7 +89,7 @@ export async function copyClusters(
       await backend.write(destination * clusterSize, bytes, options);
       written += length;
     },
-    inFlightMax,
+    inFlightMax ?? COPIES_IN_FLIGHT,
   );
   return written;
 }

@@ -2,7 +2,7 @@
 // what may lie past its end: a tail of less than what was asked for reads as zero, a thing that starts
 // there is an error. The length is asked anew only when it matters: another process may be growing the file.
 
-import { type IoOptions, type ReadableBlockBackend, withPadding } from "@qcow/block";
+import { type IoOptions, type ReadableBlockBackend, type ReadOptions, withPadding } from "@qcow/block";
 import { EngineError } from "../engine-error.js";
 
 export class LayerFile {
@@ -40,7 +40,7 @@ export class LayerFile {
    * Fills `target` from `offset` on, with zeros where the file has ended when it was last seen. One that has
    * become shorter since is an error (`BACKEND_SHORT_READ`): zeros in place of its contents would be wrong.
    */
-  read(offset: number, target: Uint8Array, options: IoOptions): Promise<void> {
+  read(offset: number, target: Uint8Array, options: ReadOptions): Promise<void> {
     const inside = offset + target.byteLength <= this.#size;
     return (inside ? this.#backend : this.#padded).read(offset, target, options);
   }

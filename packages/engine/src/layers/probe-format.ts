@@ -8,7 +8,7 @@ import { QCOW2_MAGIC } from "@qcow/format";
 export async function isQcow2(backend: ReadableBlockBackend, options: IoOptions = {}): Promise<boolean> {
   const head = new Uint8Array(8);
   try {
-    await backend.read(0, head, options);
+    await backend.read(0, head, { ...options, purpose: "metadata" });
   } catch (error) {
     if (isBackendError(error, "BACKEND_SHORT_READ")) return false;
     throw error;

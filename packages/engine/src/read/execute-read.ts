@@ -1,7 +1,7 @@
 // Carries a read plan out: the only place that reads contents. Several host reads are under way at once;
 // each serves its segments as soon as it is there.
 
-import type { CompressionBackend, IoOptions } from "@qcow/block";
+import type { CompressionBackend, IoOptions, ReadOptions } from "@qcow/block";
 import { EngineError } from "../engine-error.js";
 import type { Layer } from "../layers/layer.js";
 import type { LayerFile } from "../layers/layer-file.js";
@@ -26,8 +26,9 @@ export async function executeRead(
   spans: readonly Span[],
   target: Uint8Array,
   base: number,
-  options: IoOptions,
+  io: IoOptions,
 ): Promise<void> {
+  const options: ReadOptions = { ...io, purpose: "contents" };
   if (spans.length === 1) return await readSpan(context, spans[0] as Span, target, base, options);
   let next = 0;
   const worker = async (): Promise<void> => {
@@ -51,7 +52,7 @@ async function readSpan(
   span: Span,
   target: Uint8Array,
   base: number,
-  options: IoOptions,
+  options: ReadOptions,
 ): Promise<void> {
   const layer = context.layers[span.depth] as Layer;
   const file = span.compressed ? layer.imageFile : await layer.dataFile(options);
@@ -76,13 +77,13 @@ async function readInto(
   span: Span,
   clusterSize: number,
   bytes: Uint8Array,
-  options: IoOptions,
+  options: ReadOptions,
 ): Promise<void> {
   const end = span.host + span.length;
   const size = await file.sizeFor(end, options);
   if (end > size) for (const segment of span.segments) requireInside(file, segment, size, clusterSize);
   await file.read(span.host, bytes, options);
-  context.observer?.hostRead?.({ offset: span.host, length: bytes.byteLength, purpose: "data" });
+  context.observer?.hostRead?.({ offset: span.host, length: bytes.byteLength, purpose: "contents" });
 }
 
 // A plain cluster may lose a tail of zeros to the end of the file; a compressed stream may not lose a byte.

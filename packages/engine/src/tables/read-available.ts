@@ -2,7 +2,7 @@
 // lets a file end after its last byte that is not zero. Owns the rule that the file's length, never a
 // claim in the image, bounds what is allocated.
 
-import type { IoOptions, ReadableBlockBackend } from "@qcow/block";
+import type { IoOptions, ReadableBlockBackend, ReadOptions } from "@qcow/block";
 
 /** Most bytes of one request to a backend. */
 export const REQUEST_BYTES_MAX = 2 * 1024 * 1024;
@@ -20,9 +20,10 @@ export async function readAvailable(
 ): Promise<Uint8Array> {
   const available = Math.max(0, Math.min(length, fileSize - offset));
   const bytes = new Uint8Array(available);
+  const io: ReadOptions = { ...options, purpose: "metadata" };
   const requests: Promise<void>[] = [];
   for (let at = 0; at < available; at += REQUEST_BYTES_MAX) {
-    requests.push(backend.read(offset + at, bytes.subarray(at, at + REQUEST_BYTES_MAX), options));
+    requests.push(backend.read(offset + at, bytes.subarray(at, at + REQUEST_BYTES_MAX), io));
   }
   await Promise.all(requests);
   return bytes;

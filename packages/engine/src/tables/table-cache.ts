@@ -7,6 +7,9 @@ import type { Observer } from "../observer.js";
 import { untilAborted } from "../until-aborted.js";
 import type { CacheShare } from "./cache-share.js";
 
+/** Enough for a server that takes long to answer. */
+const READ_AHEAD_MAX = 16;
+
 export interface TableCacheOptions {
   /** Length of one table in bytes. */
   readonly tableBytes: number;
@@ -37,7 +40,7 @@ export class TableCache {
 
   /** Tables that may be under way ahead of their use without pushing each other out. */
   get readAheadMax(): number {
-    return Math.min(8, this.#tablesMax - 1);
+    return Math.min(READ_AHEAD_MAX, this.#tablesMax - 1);
   }
 
   /** The table if it is in memory. */
@@ -78,7 +81,7 @@ export class TableCache {
     const length = this.#tableBytes;
     await this.#file.requireStartInside(offset, length, () => "an L2 table", {});
     const bytes = new Uint8Array(length);
-    await this.#file.read(offset, bytes, {});
+    await this.#file.read(offset, bytes, { purpose: "metadata" });
     this.#observer?.hostRead?.({ offset, length: bytes.byteLength, purpose: "metadata" });
     const table = new DataView(bytes.buffer);
     this.#tables.set(offset, table);
