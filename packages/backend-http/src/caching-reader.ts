@@ -3,6 +3,7 @@
 
 import type { ReadPurpose } from "@qcow/block";
 import { BlockCache } from "./block-cache.js";
+import { Cancellations } from "./cancellations.js";
 import { Fetcher } from "./fetcher.js";
 import { PendingRead } from "./pending-read.js";
 import { ReadAhead } from "./read-ahead.js";
@@ -16,6 +17,7 @@ const UNCACHED_BYTES_MIN = 1024 * 1024;
 
 export class CachingReader {
   readonly #session: Session;
+  readonly #cancellations = new Cancellations();
   readonly #metadata: BlockCache;
   readonly #data: BlockCache;
   readonly #fetcher: Fetcher;
@@ -43,7 +45,7 @@ export class CachingReader {
     purpose: ReadPurpose,
     signal: AbortSignal | undefined,
   ): Promise<void> {
-    const read = new PendingRead(signal);
+    const read = new PendingRead(signal, this.#cancellations);
     const isData = purpose === "contents";
     const cache = isData ? this.#data : this.#metadata;
     const keep = isData && target.length >= UNCACHED_BYTES_MIN ? undefined : cache;

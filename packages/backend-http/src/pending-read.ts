@@ -1,6 +1,8 @@
 // One read of a caller, made of wishes for bytes that several requests fulfil. Owns when it is done: with the last
 // wish, with the first that fails, or when it is cancelled; after that nothing touches the caller's buffer.
 
+import type { Cancellations } from "./cancellations.js";
+
 /** Who will fulfil a wish: a request that waits or is under way. */
 export interface WishHolder {
   /** Nobody waits for `wish` any more. */
@@ -42,19 +44,21 @@ export class Wish {
 export class PendingRead {
   readonly #promise: Promise<void>;
   readonly #signal: AbortSignal | undefined;
+  readonly #cancellations: Cancellations;
   readonly #wishes = new Set<Wish>();
   readonly #onAbort = () => this.end(this.#signal?.reason);
   #resolve: () => void = () => {};
   #reject: (error: unknown) => void = () => {};
   #isComplete = false;
 
-  constructor(signal: AbortSignal | undefined) {
+  constructor(signal: AbortSignal | undefined, cancellations: Cancellations) {
     this.#signal = signal;
+    this.#cancellations = cancellations;
     this.#promise = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-    signal?.addEventListener("abort", this.#onAbort, { once: true });
+    if (signal !== undefined) cancellations.add(signal, this.#onAbort);
   }
 
   /** A wish for as many bytes as `target` has, which `holder` will fulfil. */
@@ -78,16 +82,20 @@ export class PendingRead {
 
   /** Fails the read; what else it waits for is left. */
   end(error: unknown): void {
-    this.#signal?.removeEventListener("abort", this.#onAbort);
+    this.#stopListening();
     const left = [...this.#wishes];
     this.#wishes.clear();
     this.#reject(error);
     for (const wish of left) wish.holder.leave(wish);
   }
 
+  #stopListening(): void {
+    if (this.#signal !== undefined) this.#cancellations.remove(this.#signal, this.#onAbort);
+  }
+
   #endIfFulfilled(): void {
     if (!this.#isComplete || this.#wishes.size > 0) return;
-    this.#signal?.removeEventListener("abort", this.#onAbort);
+    this.#stopListening();
     this.#resolve();
   }
 }

@@ -6,7 +6,7 @@ import type { ByteRange } from "./send-request.js";
 const HEADS_MAX = 8;
 /** A step over so many bytes, a table between data for instance, does not end a row. */
 const STEP_BYTES_MAX = 64 * 1024;
-const ROW_READS_MIN = 2;
+const ROW_READS_MIN = 3;
 
 interface Head {
   /** Where the next read of the row begins. */

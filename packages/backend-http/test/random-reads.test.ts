@@ -39,7 +39,7 @@ async function readRandomly(backend: HttpBackend, random: Random): Promise<void>
   }
 }
 
-it.each(Array.from({ length: 12 }, (_, index) => index + 1))(
+it.each(Array.from({ length: 8 }, (_, index) => index + 1))(
   "reads the right bytes, in any order, at once, cancelled, from a server that fails at random (seed %i)",
   async (seed) => {
     const random = randomFrom(seed);

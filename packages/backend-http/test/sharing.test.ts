@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { ConformanceServer, type Trap } from "./conformance-server.js";
 import { expectBytes, openForTest, readAt, sampleBytes, until } from "./open-for-test.js";
 import * as trap from "./traps.js";
@@ -127,6 +127,25 @@ describe("a read that lies in what is on its way", () => {
     expectBytes(await second, contents.subarray(3 * MIB, 4 * MIB));
     expect(target.every((byte) => byte === 0)).toBe(true);
     expect(server.asked.length).toBe(2);
+    await backend.close();
+  });
+});
+
+describe("many reads with one signal", () => {
+  it("put one listener on it, and are cancelled by it together", async () => {
+    const server = await serve(trap.between(2, 99, trap.silence));
+    const { backend } = await openForTest(server.url);
+    const controller = new AbortController();
+    const { signal } = controller;
+    const added = vi.spyOn(signal, "addEventListener");
+    const removed = vi.spyOn(signal, "removeEventListener");
+    const reads = Array.from({ length: 40 }, (_, i) =>
+      backend.read(i * 500_000 + 5000, new Uint8Array(9), { signal }),
+    );
+    expect(added).toHaveBeenCalledTimes(1);
+    controller.abort(new Error("enough"));
+    for (const read of reads) await expect(read).rejects.toThrow("enough");
+    expect(removed).toHaveBeenCalledTimes(1);
     await backend.close();
   });
 });
