@@ -28,9 +28,14 @@ export class Attempt {
     return this.#controller.signal;
   }
 
-  /** Something came. */
+  /** Something came: silence counts from now on. */
   touch(): void {
     this.#lastMs = this.#time.monotonicMs();
+  }
+
+  /** Until the next `touch` it is not the server who is waited for. */
+  hold(): void {
+    this.#lastMs = Number.POSITIVE_INFINITY;
   }
 
   /** `work`, or the reason for which the attempt ends before that, whether `work` looks at the signal or not. */
@@ -54,15 +59,15 @@ export class Attempt {
   // One sleeper that looks when it wakes: a timer for each chunk would cost more than the chunk.
   async #watchForSilence(silence: () => Error): Promise<void> {
     try {
-      for (
-        let leftMs = this.#idleMs;
-        leftMs > 0;
-        leftMs = this.#lastMs + this.#idleMs - this.#time.monotonicMs()
-      )
+      for (let leftMs = this.#idleMs; leftMs > 0; leftMs = this.#leftMs())
         await this.#time.sleep(leftMs, { signal: this.#watch.signal });
       this.#controller.abort(silence());
     } catch {
       // The attempt ended first.
     }
+  }
+
+  #leftMs(): number {
+    return Math.min(this.#lastMs + this.#idleMs - this.#time.monotonicMs(), this.#idleMs);
   }
 }

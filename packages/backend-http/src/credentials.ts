@@ -51,7 +51,7 @@ export class Credentials {
     const headers = new Headers();
     if (this.#basic !== undefined) headers.set("authorization", this.#basic);
     try {
-      for (const [name, value] of pairsOf((await this.#ask?.(why)) ?? [])) headers.set(name, value);
+      for (const [name, value] of pairsOf((await this.#ask?.(why)) ?? [])) setHeader(headers, name, value);
     } catch (cause) {
       // Asked again by the next request: this one's failure need not last.
       this.#held = undefined;
@@ -66,7 +66,25 @@ function pairsOf(headers: HttpHeaders): Iterable<readonly [string, string]> {
   return Array.isArray(headers) ? headers : Object.entries(headers);
 }
 
+/** As `set`, whose own error would show the value. */
+function setHeader(headers: Headers, name: string, value: string): void {
+  try {
+    headers.set(name, value);
+  } catch {
+    throw new Error(`the header ${name} or its value is not valid`);
+  }
+}
+
 function basicAuthorization(url: URL): string {
-  const text = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
+  const text = `${decoded(url.username)}:${decoded(url.password)}`;
   return `Basic ${btoa(String.fromCharCode(...new TextEncoder().encode(text)))}`;
+}
+
+/** `text` without percent signs that stand for bytes; as it is where they do not. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }

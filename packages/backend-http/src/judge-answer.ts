@@ -67,7 +67,10 @@ function partOf(session: Session, headers: Headers, asked: ByteRange): { part: B
   const { start, end, total = pinned?.size } = parseContentRange(value) ?? {};
   if (start === undefined || end === undefined) throw badAnswer(label, "its Content-Range is none");
   if (total === undefined) throw badAnswer(label, "its Content-Range does not tell the size of the file");
-  if (pinned !== undefined && total !== pinned.size) throw imageChanged(label, `it has ${total} bytes now`);
+  const { allowChanging } = session.settings;
+  // Who allows changes may still read what was there; what is gone is gone.
+  if (pinned !== undefined && total !== pinned.size && !(allowChanging && total > pinned.size))
+    throw imageChanged(label, `it has ${total} bytes now`);
   if (start !== asked.start || end > asked.end) {
     const got = `bytes from ${start} to ${end} where ${asked.start} to ${asked.end} were asked for`;
     throw badAnswer(label, `it has the ${got}`);

@@ -38,6 +38,7 @@ export async function readBody(
       bytes += chunk.length;
       reservation.receive(chunk.length);
       checkLength(session, bytes, limits);
+      attempt.hold();
       await onChunk(chunk);
       attempt.touch();
       chunk = await next(session, reader, attempt);

@@ -32,6 +32,7 @@ export async function sendRequest(
 ): Promise<Sent> {
   let lookedAnew = false;
   let renewed = false;
+  attempt.hold();
   let held = await attempt.race(session.credentials.current());
   for (;;) {
     const lease = await leased(session, attempt);
@@ -42,6 +43,7 @@ export async function sendRequest(
       lease.forget();
     } else if (!renewed && session.credentials.canRenew && (status === 401 || status === 403)) {
       renewed = true;
+      attempt.hold();
       held = await attempt.race(session.credentials.renewed(held, () => countRenewal(session)));
     } else return sent;
     discard(sent.response);
@@ -51,6 +53,8 @@ export async function sendRequest(
 /** A lease that comes too late for this attempt is given back: others would wait for it for ever. */
 async function leased(session: Session, attempt: Attempt): Promise<Lease> {
   const pending = session.address.lease();
+  // Whoever looks for the address has a watch of its own.
+  attempt.hold();
   try {
     return await attempt.race(pending);
   } catch (error) {
@@ -71,7 +75,7 @@ function countRenewal(session: Session): void {
 
 /** What a server says of an address that was good once: signatures expire, and nodes go away. */
 function isStale(status: number): boolean {
-  return status === 403 || status === 404 || status === 410 || status >= 500;
+  return status === 401 || status === 403 || status === 404 || status === 410 || status >= 500;
 }
 
 async function follow(
@@ -141,6 +145,7 @@ async function sendOnce(
   attempt: Attempt,
 ): Promise<Sent> {
   session.budget.countRequest();
+  attempt.touch();
   const id = session.nextId();
   const { start = 0, end = Number.POSITIVE_INFINITY } = range ?? {};
   session.report({ kind: "request", id, url: redactUrl(url), start, end });
@@ -184,5 +189,7 @@ function requestFor(
   const etag = session.pinned?.validator.etag;
   if (!isBrowser && !allowChanging && etag !== undefined) headers.set("if-match", etag);
   const redirect = isBrowser ? "follow" : "manual";
-  return new Request(url, { headers, redirect, signal, cache: session.cache });
+  // Not every host that has fetch has a cache, and some refuse to hear of one.
+  const cache = session.cache === "default" ? {} : { cache: session.cache };
+  return new Request(url, { headers, redirect, signal, ...cache });
 }

@@ -1,7 +1,8 @@
+import { inspect } from "node:util";
 import { openHttp } from "@qcow/backend-http";
 import { afterEach, describe, expect, it } from "vitest";
 import { ConformanceServer, type Trap } from "./conformance-server.js";
-import { expectBytes, openForTest, readAt, sampleBytes, testOptions } from "./open-for-test.js";
+import { expectBytes, openForTest, readAt, sampleBytes, testOptions, until } from "./open-for-test.js";
 import * as trap from "./traps.js";
 
 const contents = sampleBytes(2_000_000);
@@ -43,7 +44,7 @@ describe("a redirect", () => {
     await backend.close();
   });
 
-  it.each([403, 404, 410, 500])("is looked for again when its target answers %i", async (code) => {
+  it.each([401, 403, 404, 410, 500])("is looked for again when its target answers %i", async (code) => {
     const server = await serve(trap.signedAddresses(2, code));
     const { backend } = await openForTest(server.url, { readAheadBytesMax: 0 });
     await readSome(backend);
@@ -169,6 +170,30 @@ describe("headers of the caller", () => {
       await backend.close();
     },
   );
+
+  it("that are no headers are an error without their values", async () => {
+    const { options } = testOptions({ headers: () => ({ authorization: "Bearer hush\n" + "x" }) });
+    const error = await openHttp("http://example.org/", options).catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ code: "BACKEND_PERMISSION" });
+    expect(inspect(error, { depth: 9 })).not.toContain("hush");
+  });
+
+  it("may take their time: that is not the server's silence", async () => {
+    const server = await serve();
+    let give: ((headers: Record<string, string>) => void) | undefined;
+    const headers = () =>
+      new Promise<Record<string, string>>((resolve) => {
+        give = resolve;
+      });
+    const { options, clock } = testOptions({ headers });
+    const opening = openHttp(server.url, options);
+    await until(() => give !== undefined);
+    await clock.advance(3_600_000);
+    give?.({ "x-code": "1234" });
+    const backend = await opening;
+    expect(backend.counters.retries).toBe(0);
+    await backend.close();
+  });
 
   it("that stay wrong are an error after one renewal", async () => {
     const server = await serve(trap.lockedWith("never"));

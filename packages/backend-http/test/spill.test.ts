@@ -2,7 +2,7 @@ import { openHttp } from "@qcow/backend-http";
 import { MemoryBackend } from "@qcow/backend-memory";
 import { afterEach, describe, expect, it } from "vitest";
 import { ConformanceServer, type Trap } from "./conformance-server.js";
-import { expectBytes, openForTest, readAt, sampleBytes, testOptions } from "./open-for-test.js";
+import { expectBytes, openForTest, readAt, sampleBytes, testOptions, until } from "./open-for-test.js";
 import * as trap from "./traps.js";
 
 const contents = sampleBytes(300_000);
@@ -73,6 +73,32 @@ describe("a server without ranges, when the whole file is wanted", () => {
     expectBytes(await readAt(backend, 0, 300_000), contents);
     expect(server.asked.length).toBe(4);
     expect(opened.length).toBe(1);
+    await backend.close();
+  });
+
+  it("may take its time to write: that is not the server's silence", async () => {
+    const server = await serve(trap.wholeFile);
+    const spill = new MemoryBackend();
+    let go: (() => void) | undefined;
+    const slow = Object.assign(Object.create(spill) as MemoryBackend, {
+      read: spill.read.bind(spill),
+      close: spill.close.bind(spill),
+      write: async (offset: number, bytes: Uint8Array) => {
+        if (offset === 0)
+          await new Promise<void>((resolve) => {
+            go = resolve;
+          });
+        await spill.write(offset, bytes);
+      },
+    });
+    const { options, clock } = testOptions({ spill: async () => slow });
+    const opening = openHttp(server.url, options);
+    await until(() => go !== undefined);
+    await clock.advance(3_600_000);
+    go?.();
+    const backend = await opening;
+    expectBytes(await readAt(backend, 0, 300_000), contents);
+    expect(backend.counters.retries).toBe(0);
     await backend.close();
   });
 

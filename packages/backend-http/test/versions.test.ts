@@ -81,8 +81,13 @@ describe("the version of the file", () => {
 
   it("may change if the caller says so", async () => {
     const server = await serve(trap.replacedBefore(2, '"two"'));
-    const { backend } = await openForTest(server.url, { allowChanging: true });
+    const { backend } = await openForTest(server.url, { allowChanging: true, dataCacheBytes: 0 });
     expectBytes(await readAt(backend, 100_000, 10), server.contents.subarray(100_000, 100_010));
+    server.contents = sampleBytes(400_000);
+    expectBytes(await readAt(backend, 299_000, 10), server.contents.subarray(299_000, 299_010));
+    expect(await backend.size()).toBe(300_000);
+    server.contents = server.contents.subarray(0, 250_000);
+    await expect(readAt(backend, 200_000, 10)).rejects.toMatchObject({ code: "HTTP_IMAGE_CHANGED" });
     await backend.close();
   });
 });
