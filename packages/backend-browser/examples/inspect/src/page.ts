@@ -45,7 +45,7 @@ export function showResult({ facts, map, isEncrypted }: Inspection): void {
   const notice = element("notice", HTMLElement);
   notice.hidden = !isEncrypted;
   notice.textContent = isEncrypted
-    ? "The contents are encrypted: where they lie can be shown, what they are cannot."
+    ? "The contents are encrypted: which parts of the disk have any can be shown, what they are cannot."
     : "";
   element("info", HTMLElement).replaceChildren(...facts.flatMap(factElements));
   showMap(map);
