@@ -13,7 +13,10 @@ export type HttpEvent =
     }
   /** Its answer begins. */
   | { readonly kind: "answer"; readonly id: number; readonly status: number }
-  /** Its answer has ended, after `bytes` bytes; `error` says why when that was too early. */
+  /**
+   * Its body has ended, after `bytes` bytes; `error` says why when that was too early. Answers that are not read, such as
+   * redirects and refusals, have no end.
+   */
   | { readonly kind: "end"; readonly id: number; readonly bytes: number; readonly error?: string | undefined }
   /** The server sends the request elsewhere. */
   | { readonly kind: "redirect"; readonly id: number; readonly status: number; readonly url: string }

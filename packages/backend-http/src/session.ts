@@ -29,7 +29,7 @@ export class Session {
   pinned: PinnedFile | undefined;
   readonly #onEvent: HttpOptions["onEvent"];
   #lastId = 0;
-  #cache: RequestCache;
+  #cache: "default" | "reload";
 
   constructor(url: URL, options: HttpOptions) {
     this.label = redactUrl(url);
@@ -45,7 +45,7 @@ export class Session {
   }
 
   /** How requests use a browser's cache. */
-  get cache(): RequestCache {
+  get cache(): "default" | "reload" {
     return this.#cache;
   }
 

@@ -149,6 +149,27 @@ describe("who reads in a row", () => {
   });
 });
 
+describe("a file of many terabytes", () => {
+  it("is read at any offset", async () => {
+    const size = 2 ** 45 + 12_345;
+    const byteAt = (offset: number) => (Math.floor(offset / 65_536) + offset) % 251;
+    const fetch = async (request: Request) => {
+      const [, start = "", last = ""] = /^bytes=(\d+)-(\d+)$/.exec(request.headers.get("range") ?? "") ?? [];
+      const bytes = new Uint8Array(Number(last) + 1 - Number(start)).map((_, at) =>
+        byteAt(Number(start) + at),
+      );
+      const headers = { "content-range": `bytes ${start}-${last}/${size}`, etag: '"1"' };
+      return new Response(bytes, { status: 206, headers });
+    };
+    const { backend } = await openForTest("http://example.org/disk", { fetch });
+    for (const offset of [2 ** 32 - 100, 2 ** 32, 2 ** 44 + 1, 2 ** 45 - 5, size - 1000]) {
+      const expected = new Uint8Array(1000).map((_, at) => byteAt(offset + at));
+      expectBytes(await readAt(backend, offset, 1000), expected);
+    }
+    await backend.close();
+  });
+});
+
 describe("the budget", () => {
   it("of requests refuses the next one before it is sent", async () => {
     const server = await serve();
