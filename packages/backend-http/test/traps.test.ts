@@ -67,12 +67,15 @@ const wrong: [title: string, traps: Trap[], code: string, requests: number][] = 
   ["a file whose ETag goes away", [trap.replacedBefore(2, undefined)], "HTTP_IMAGE_CHANGED", 2],
   ["gzip around a part", [trap.gzipped], "HTTP_BAD_ANSWER", 1],
   ["gzip around a part, but only later", [trap.between(2, 9, trap.gzipped)], "HTTP_BAD_ANSWER", 2],
+  ["parts that start elsewhere", [trap.elsewhere], "HTTP_BAD_ANSWER", 1],
+  ["parts that start elsewhere, but only later", [trap.between(2, 9, trap.elsewhere)], "HTTP_BAD_ANSWER", 2],
   [
-    "parts that start elsewhere",
-    [trap.headersSay((h) => Object.assign(h, { "content-range": "bytes 1-4096/300000" }))],
+    "bodies that are longer than their range, but only later",
+    [trap.between(2, 9, trap.tooMuch(10))],
     "HTTP_BAD_ANSWER",
-    1,
+    2,
   ],
+  ["bodies that are always cut, but only later", [trap.between(2, 99, trap.cutAfter(10))], "BACKEND_IO", 6],
   [
     "more than was asked for",
     [

@@ -45,6 +45,14 @@ export function headersSay(change: (right: Record<string, string>, exchange: Exc
   };
 }
 
+/** Leaves out the first byte, and says so. */
+export const elsewhere: Trap = ({ range, server, response }) => {
+  if (range === undefined) return false;
+  const { start, end } = range;
+  response.writeHead(206, server.partHeaders(start + 1, end)).end(server.contents.subarray(start + 1, end));
+  return true;
+};
+
 /** Compresses parts, as proxies do. */
 export const gzipped: Trap = ({ range, server, response }) => {
   if (range === undefined) return false;
@@ -115,21 +123,23 @@ function startOfBody(bytes: number, then: (response: ServerResponse) => void): T
 
 /** Ends the answer properly, only too early; nothing but Content-Range says how much it should have been. */
 export function endAfter(bytes: number): Trap {
-  return withoutLength((contents, { start, end }) => contents.subarray(start, Math.min(start + bytes, end)));
-}
-
-/** Sends more than its Content-Range says. */
-export function tooMuch(bytes: number): Trap {
-  return withoutLength((contents, { start, end }) => contents.subarray(start, end + bytes));
-}
-
-function withoutLength(
-  body: (contents: Uint8Array, range: { start: number; end: number }) => Uint8Array,
-): Trap {
   return ({ range, server, response }) => {
     if (range === undefined) return false;
     const { "content-length": _, ...headers } = server.partHeaders(range.start, range.end);
-    response.writeHead(206, headers).end(body(server.contents, range));
+    response.writeHead(206, headers);
+    response.end(server.contents.subarray(range.start, Math.min(range.start + bytes, range.end)));
+    return true;
+  };
+}
+
+/** Sends more than its Content-Range says, a moment after what is right. */
+export function tooMuch(bytes: number): Trap {
+  return ({ range, server, response }) => {
+    if (range === undefined) return false;
+    const { "content-length": _, ...headers } = server.partHeaders(range.start, range.end);
+    response.writeHead(206, headers);
+    const more = () => setImmediate(() => response.end(new Uint8Array(bytes)));
+    response.write(server.contents.subarray(range.start, range.end), more);
     return true;
   };
 }

@@ -82,6 +82,16 @@ describe("a server that says nothing", () => {
   });
 });
 
+describe("a server that cuts all its answers", () => {
+  it("is asked again as often as it takes, while much arrives in between", async () => {
+    const server = await serve(trap.between(2, 99, trap.cutAfter(66_000)));
+    const { backend } = await openForTest(server.url, { tries: 2 });
+    expectBytes(await readAt(backend, 65_536, 234_464), contents.subarray(65_536));
+    expect(server.asked.length).toBe(1 + 4);
+    await backend.close();
+  });
+});
+
 describe("the wait before another try", () => {
   async function delaysOf(traps: Trap[], overrides = {}): Promise<number[]> {
     const server = await serve(...traps);
