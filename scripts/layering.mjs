@@ -20,8 +20,8 @@ const layers = {
   "backend-node": { workspace: ["block"], outside: ["@bokuweb/zstd-wasm", "koffi"] },
   simulator: { workspace: ["engine", "format", "block", "backend-memory", "backend-node"], outside: [] },
   "cli-kit": {
-    workspace: ["engine", "format", "block", "backend-node", "backend-memory"],
-    outside: ["@oclif/core", "cli-progress"],
+    workspace: ["engine", "format", "block", "backend-http", "backend-node", "backend-memory"],
+    outside: ["@oclif/core", "cli-progress", "undici"],
   },
   cli: {
     workspace: ["cli-kit", "engine", "format", "block"],

@@ -31,6 +31,12 @@ export function parseAddress(address: string): BackendAddress {
   return { scheme, location: address };
 }
 
+/** How documents call the image at `address`, whose backend is `opened`: what may hold secrets in it is left out. */
+export function shownName(address: string, opened: { readonly label: string }): string {
+  const { scheme } = parseAddress(address);
+  return scheme === "http" || scheme === "https" ? opened.label : address;
+}
+
 /** `file:///path` and `file://localhost/path` are URLs; `file:path` is the path after the colon, as qemu has it. */
 function filePath(address: string): string {
   if (!/^file:\/\//i.test(address)) return address.slice("file:".length);

@@ -1,13 +1,18 @@
 // Which backend opens which kind of address. Owns the table from scheme to opener and the built-in
-// `file`; plugins add schemes through the oclif hook `qcow:backends` (see the README).
+// ones, `file`, `http` and `https`; plugins add schemes through the oclif hook `qcow:backends` (see the README).
 
 import type { IoOptions, ReadableBlockBackend } from "@qcow/block";
 import { type BackendAddress, parseAddress } from "./backend-address.js";
 import { CommandError } from "./command-error.js";
+import { RemoteAccess } from "./remote-access.js";
 
 export interface OpenBackendOptions extends IoOptions {
   /** Asks for a lock that keeps out whoever wants to be alone with the bytes; nothing where there are no locks. */
   readonly lock?: "shared" | undefined;
+  /** How many bytes from the start on are wanted first: for those that fetch them from afar. */
+  readonly headBytes?: number | undefined;
+  /** How servers are reached; without headers or limits when absent. */
+  readonly remote?: RemoteAccess | undefined;
 }
 
 /** Opens the bytes at an address for reading. Must never write to them. */
@@ -21,7 +26,11 @@ export interface BackendHookOptions {
   readonly registerBackendScheme: (scheme: string, opener: BackendOpener) => void;
 }
 
-const openers = new Map<string, BackendOpener>([["file", openFile]]);
+const openers = new Map<string, BackendOpener>([
+  ["file", openFile],
+  ["http", openRemote],
+  ["https", openRemote],
+]);
 
 /** Makes `opener` serve all addresses `scheme://…`; a later registration replaces an earlier one. */
 export function registerBackendScheme(scheme: string, opener: BackendOpener): void {
@@ -55,6 +64,13 @@ async function openFile(
 ): Promise<ReadableBlockBackend> {
   const { openReadable } = await import("@qcow/backend-node");
   return openReadable(address.location, { lock });
+}
+
+function openRemote(
+  { location }: BackendAddress,
+  { remote = new RemoteAccess({ flags: {} }), headBytes, signal }: OpenBackendOptions,
+): Promise<ReadableBlockBackend> {
+  return remote.open(location, { headBytes, signal });
 }
 
 function unknownScheme(scheme: string): CommandError {

@@ -7,12 +7,16 @@ import { parseAddress } from "./backend-address.js";
 import { type OpenBackendOptions, openBackend } from "./backend-registry.js";
 import { type BackingPolicy, referenceOpener } from "./backing-policy.js";
 import { CommandError } from "./command-error.js";
+import type { RemoteAccess } from "./remote-access.js";
+import { remoteReferenceOpener } from "./remote-references.js";
 import { traced } from "./trace-log.js";
 
 export interface OpenImageOptions extends IoOptions {
   readonly policy: BackingPolicy;
   /** Given each line of `--trace`; absent when nothing is traced. */
   readonly trace?: ((line: string) => void) | undefined;
+  /** How servers are reached. */
+  readonly remote?: RemoteAccess | undefined;
   /** Id or name of an internal snapshot to read instead of the active disk. */
   readonly snapshot?: string | undefined;
 }
@@ -35,7 +39,8 @@ export async function openSource(
 /** The opener for the files that the image at `address` names, under the policy. */
 export function openerFor(address: string, options: OpenImageOptions): ReferenceOpener {
   const { scheme, location } = parseAddress(address);
-  if (scheme !== "file") return refuseRemote(scheme);
+  if (scheme === "http" || scheme === "https") return remoteOpener(options);
+  if (scheme !== "file") return refuseOthers(scheme);
   return referenceOpener({
     policy: options.policy,
     topPath: location,
@@ -90,7 +95,19 @@ class OpenedImage implements OpenImage {
   }
 }
 
-function refuseRemote(scheme: string): ReferenceOpener {
+function remoteOpener({ policy, remote, trace }: OpenImageOptions): ReferenceOpener {
+  if (remote === undefined) return refuseOthers("http");
+  return remoteReferenceOpener({
+    policy,
+    landingOf: (label) => remote.landingOf(label),
+    open: async (url, io) => {
+      const opened = await remote.open(url, io);
+      return trace === undefined ? opened : traced(opened, trace, opened.label);
+    },
+  });
+}
+
+function refuseOthers(scheme: string): ReferenceOpener {
   return (reference) => {
     const message = `${reference.from}: files that a ${scheme}: image names are not opened`;
     return Promise.reject(new CommandError("CLI_REFERENCE_REFUSED", message));

@@ -23,6 +23,9 @@ import { openForWriting } from "./open-for-writing.js";
 import { type OpenImage, type OpenImageOptions, openImage, openSource } from "./open-image.js";
 import { type OpenWritableImageOptions, openWritableImage, usingImage } from "./open-writable-image.js";
 import { type ProgressDisplay, startProgress } from "./progress.js";
+import { RemoteAccess } from "./remote-access.js";
+import type { RemoteFlags } from "./remote-flags.js";
+import { statisticsLine } from "./remote-statistics.js";
 import { hasOutputBegun, isOutputClosed, takeOverOutputErrors, writeOutput } from "./standard-output.js";
 
 /** The hooks that qcow adds to oclif's own. */
@@ -51,6 +54,9 @@ export abstract class QcowCommand<T extends typeof Command> extends Command {
   protected args!: QcowArgs<T>;
   #interruption: Interruption | undefined;
   #progress: ProgressDisplay | undefined;
+  #remote: RemoteAccess | undefined;
+  /** Whether the document on stdout has what `--stats` asks for. */
+  #hasTold = false;
 
   /** Runs the command under a configuration that is loaded already. */
   static async runLoaded<C extends QcowCommand<typeof Command>>(
@@ -62,6 +68,12 @@ export abstract class QcowCommand<T extends typeof Command> extends Command {
     config: Command["config"],
   ): Promise<unknown> {
     return new this(argv, config)._run();
+  }
+
+  protected override async _run<R>(): Promise<R> {
+    const result = await super._run<R>();
+    this.#noteStatistics();
+    return result;
   }
 
   override async init(): Promise<void> {
@@ -96,7 +108,7 @@ export abstract class QcowCommand<T extends typeof Command> extends Command {
   }
 
   override logJson(document: unknown): void {
-    this.print(jsonText(document)).catch((error: Error) => this.catch(error));
+    this.print(jsonText(this.#withStatistics(document))).catch((error: Error) => this.catch(error));
   }
 
   /** Writes lines for people, or a document, to stdout, below the progress bar; waits until they are taken. */
@@ -134,20 +146,51 @@ export abstract class QcowCommand<T extends typeof Command> extends Command {
   }
 
   protected openOptions(): OpenImageOptions {
-    const trace = (line: string): void => {
-      process.stderr.write(`${line}\n`);
-    };
     return {
       signal: this.signal,
       policy: this.flags.backing,
-      trace: this.flags.trace ? trace : undefined,
+      trace: this.flags.trace ? traceLine : undefined,
+      remote: this.#remoteAccess(),
     };
+  }
+
+  #remoteAccess(): RemoteAccess {
+    this.#remote ??= new RemoteAccess({
+      // Absent where a command does not have them.
+      flags: this.flags as RemoteFlags,
+      trace: this.flags.trace ? traceLine : undefined,
+    });
+    return this.#remote;
+  }
+
+  /** `document` with what `--stats` asks for, where that fits in. */
+  #withStatistics(document: unknown): unknown {
+    const remote = this.#toTell();
+    if (remote === undefined || typeof document !== "object" || document === null || Array.isArray(document))
+      return document;
+    this.#hasTold = true;
+    return { ...document, http: remote.statistics };
+  }
+
+  // A document that is a list, or is printed by the command itself, has no place for it.
+  #noteStatistics(): void {
+    const remote = this.#toTell();
+    if (remote === undefined || this.#hasTold) return;
+    const { statistics } = remote;
+    const line = this.jsonEnabled() ? JSON.stringify({ http: statistics }) : statisticsLine(statistics);
+    process.stderr.write(`${line}\n`);
+  }
+
+  #toTell(): RemoteAccess | undefined {
+    return (this.flags as RemoteFlags | undefined)?.stats === true && this.#remote?.isUsed === true
+      ? this.#remote
+      : undefined;
   }
 
   /** Opens the bytes of an image, and nothing that it names. The caller closes it. */
   protected async openSource(
     address: string,
-    options: Pick<OpenBackendOptions, "lock"> = {},
+    options: Pick<OpenBackendOptions, "lock" | "headBytes"> = {},
   ): Promise<ReadableBlockBackend> {
     await this.#loadBackends(address);
     return openSource(address, { ...this.openOptions(), ...options });
@@ -211,6 +254,10 @@ export abstract class QcowCommand<T extends typeof Command> extends Command {
     // Node.js would wait for a reader of stdout that does not read.
     if (this.#interruption?.signal.aborted && process.stdout.writableLength > 0) process.exit();
   }
+}
+
+function traceLine(line: string): void {
+  process.stderr.write(`${line}\n`);
 }
 
 /** Whatever oclif says while it parses is about the command line, even where it does not mark it so. */

@@ -7,17 +7,24 @@ import { build } from "esbuild";
 import { lazyRequires } from "./lazy-requires.mjs";
 import { writeNotices } from "./notices.mjs";
 
-// Found from the package that depends on them: strict package managers hide them from this one. They cannot be
-// bundled, because they read a .wasm file and native code from beside themselves.
-const besideBackend = {
-  name: "beside-backend",
+// Not bundled: two read a .wasm file and native code from beside themselves, and one is large and hardly ever wanted.
+// Found by way of the packages that depend on them: strict package managers hide them from this one.
+const BESIDE = {
+  "@bokuweb/zstd-wasm": ["@qcow/cli-kit", "@qcow/backend-node"],
+  koffi: ["@qcow/cli-kit", "@qcow/backend-node"],
+  undici: ["@qcow/cli-kit"],
+};
+
+const besideOthers = {
+  name: "beside-others",
   setup({ onResolve, onLoad }) {
-    onResolve({ filter: /^(@bokuweb\/zstd-wasm|koffi)$/ }, ({ path }) => ({ path, namespace: "beside" }));
+    const filter = new RegExp(`^(${Object.keys(BESIDE).join("|")})$`);
+    onResolve({ filter }, ({ path }) => ({ path, namespace: "beside" }));
     onLoad({ filter: /.*/, namespace: "beside" }, ({ path }) => ({
       contents: `const { createRequire } = require("node:module");
         const from = (file, name) => createRequire(file).resolve(name);
-        const backend = from(from(__filename, "@qcow/cli-kit"), "@qcow/backend-node");
-        module.exports = createRequire(backend)(${JSON.stringify(path)});`,
+        const owner = ${JSON.stringify(BESIDE[path])}.reduce(from, __filename);
+        module.exports = createRequire(owner)(${JSON.stringify(path)});`,
       loader: "js",
     }));
   },
@@ -39,7 +46,7 @@ export async function makeBundle(root) {
     supported: { "dynamic-import": false },
     // oclif's own ways to load TypeScript sources and globs: never reached from a command.
     external: ["typescript", "tsx", "ts-node"],
-    plugins: [lazyRequires(/@oclif[\\/]core[\\/]lib[\\/].*\.js$/), besideBackend],
+    plugins: [lazyRequires(/@oclif[\\/]core[\\/]lib[\\/].*\.js$/), besideOthers],
     logLevel: "warning",
   });
   const [bundle] = outputFiles;

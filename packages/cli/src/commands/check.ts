@@ -2,10 +2,11 @@
 // repair is asked for.
 
 import { string } from "@oclif/core/flags";
+import { REMOTE_FLAGS, shownName } from "@qcow/cli-kit";
 import { type CheckDocument, checkDocument } from "../check/check-document.js";
 import { checkText } from "../check/check-text.js";
 import { CheckingCommand, exitCodeOf } from "../check/checking-command.js";
-import { IMAGE } from "../image-argument.js";
+import { READ_IMAGE } from "../image-argument.js";
 
 export default class Check extends CheckingCommand<typeof Check> {
   static override summary = "Check an image for corruption and leaked clusters.";
@@ -18,8 +19,9 @@ export default class Check extends CheckingCommand<typeof Check> {
     "<%= config.bin %> check disk.qcow2",
     "<%= config.bin %> check disk.qcow2 --json",
     "<%= config.bin %> check disk.qcow2 --repair leaks",
+    "<%= config.bin %> check https://images.example/disk.qcow2 --bearer-env TOKEN",
   ];
-  static override args = { image: IMAGE };
+  static override args = { image: READ_IMAGE };
   static override flags = {
     output: string({ options: ["human", "json"], description: "The form of the output; human by default." }),
     repair: string({
@@ -27,6 +29,7 @@ export default class Check extends CheckingCommand<typeof Check> {
       options: ["leaks", "all"],
       description: "Repair what is found: leaked clusters only, or whatever can be repaired.",
     }),
+    ...REMOTE_FLAGS,
   };
 
   run(): Promise<CheckDocument> {
@@ -50,7 +53,7 @@ export default class Check extends CheckingCommand<typeof Check> {
         this.note("Warning: another process is changing the file; what was found may be out of date.");
       }
       if (!this.jsonEnabled()) await this.print(checkText(report));
-      return checkDocument(report, image);
+      return checkDocument(report, shownName(image, backend));
     } finally {
       await backend.close();
     }

@@ -2,8 +2,16 @@
 // half-written output; decoding itself is the engine's.
 
 import { string } from "@oclif/core/args";
-import { CommandError, interruptible, type OpenImage, openRawOutput, QcowCommand } from "@qcow/cli-kit";
-import { IMAGE } from "../image-argument.js";
+import {
+  CommandError,
+  interruptible,
+  type OpenImage,
+  openRawOutput,
+  QcowCommand,
+  REMOTE_FLAGS,
+  shownName,
+} from "@qcow/cli-kit";
+import { READ_IMAGE } from "../image-argument.js";
 import { SNAPSHOT } from "../snapshot-flag.js";
 
 export interface DecodeResult {
@@ -24,22 +32,24 @@ export default class Decode extends QcowCommand<typeof Decode> {
     "<%= config.bin %> decode disk.qcow2 disk.raw",
     "<%= config.bin %> decode disk.qcow2 - | gzip > disk.raw.gz",
     "<%= config.bin %> decode disk.qcow2 old.raw --snapshot before-upgrade",
+    "<%= config.bin %> decode https://images.example/disk.qcow2 disk.raw --progress",
   ];
   static override args = {
-    image: IMAGE,
+    image: READ_IMAGE,
     out: string({ required: true, description: "The raw image to write; - for stdout." }),
   };
-  static override flags = { snapshot: SNAPSHOT };
+  static override flags = { snapshot: SNAPSHOT, ...REMOTE_FLAGS };
 
   async run(): Promise<DecodeResult | undefined> {
-    const { image: filename, out: output } = this.args;
+    const { image: address, out: output } = this.args;
     if (output === STDOUT && this.jsonEnabled())
       throw new CommandError("CLI_USAGE", "--json and - both want stdout");
-    const image = await this.openImage(filename, this.flags.snapshot);
+    const image = await this.openImage(address, this.flags.snapshot);
     try {
       // Before OUT is looked at: it stays as it is when the image cannot be read, and no data file is taken for OUT.
       await image.reader.openContents({ signal: this.signal });
       await (output === STDOUT ? this.#toStdout(image) : this.#toFile(image, output));
+      const filename = shownName(address, image.reader.metadata);
       return { filename, output, "virtual-size": image.reader.virtualSize };
     } finally {
       await image.close();

@@ -2,11 +2,14 @@
 // in info/.
 
 import { boolean, string } from "@oclif/core/flags";
-import { CommandError, openerFor, QcowCommand } from "@qcow/cli-kit";
+import { CommandError, openerFor, QcowCommand, REMOTE_FLAGS, shownName } from "@qcow/cli-kit";
 import type { ImageMetadata } from "@qcow/engine";
-import { IMAGE } from "../image-argument.js";
+import { READ_IMAGE } from "../image-argument.js";
 import { allocatedSize } from "../info/allocated-size.js";
 import { type ImageInfo, imageInfo, rawInfo } from "../info/image-info.js";
+
+/** What of a remote image is fetched: header, extensions and names hardly ever take more. */
+const HEAD_BYTES = 64 * 1024;
 
 export default class Info extends QcowCommand<typeof Info> {
   static override summary = "Show what an image says about itself.";
@@ -19,8 +22,9 @@ export default class Info extends QcowCommand<typeof Info> {
     "<%= config.bin %> info disk.qcow2 --json",
     "<%= config.bin %> info overlay.qcow2 --backing-chain",
     "<%= config.bin %> info disk.qcow2 --filter .size",
+    "<%= config.bin %> info https://images.example/disk.qcow2 --stats",
   ];
-  static override args = { image: IMAGE };
+  static override args = { image: READ_IMAGE };
   static override flags = {
     output: string({
       options: ["human", "json", "sexp"],
@@ -32,6 +36,7 @@ export default class Info extends QcowCommand<typeof Info> {
       exclusive: ["backing-chain"],
     }),
     "backing-chain": boolean({ description: "Describe the backing files too." }),
+    ...REMOTE_FLAGS,
   };
 
   async run(): Promise<ImageInfo | readonly ImageInfo[] | undefined> {
@@ -40,14 +45,15 @@ export default class Info extends QcowCommand<typeof Info> {
     const metadata = await this.#metadata();
     if (filter !== undefined || output === "sexp") return this.#printSexp(metadata, filter);
     const { image } = this.args;
-    const info = imageInfo(metadata, { filename: image, allocated: await allocatedSize(image) });
+    const filename = shownName(image, metadata);
+    const info = imageInfo(metadata, { filename, allocated: await allocatedSize(image) });
     if (!this.jsonEnabled()) await this.#printText([info]);
     return info;
   }
 
   async #metadata(): Promise<ImageMetadata> {
     const { readMetadata } = await import("@qcow/engine");
-    const backend = await this.openSource(this.args.image);
+    const backend = await this.openSource(this.args.image, { headBytes: HEAD_BYTES });
     try {
       return await readMetadata(backend, { signal: this.signal });
     } finally {

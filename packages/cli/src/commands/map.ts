@@ -1,9 +1,16 @@
 // `qcow map`: where each part of the guest's disk comes from. Owns flags and output; the map is the engine's.
 
 import { string } from "@oclif/core/flags";
-import { CommandError, interruptible, type OpenImage, QcowCommand, sizeFlag } from "@qcow/cli-kit";
+import {
+  CommandError,
+  interruptible,
+  type OpenImage,
+  QcowCommand,
+  REMOTE_FLAGS,
+  sizeFlag,
+} from "@qcow/cli-kit";
 import type { ExtentBatch, Qcow2Reader } from "@qcow/engine";
-import { IMAGE } from "../image-argument.js";
+import { READ_IMAGE } from "../image-argument.js";
 import { ExtentJsonWriter } from "../map/extent-json.js";
 import { MAP_HEADING, mapRows } from "../map/map-text.js";
 import { TextBlocks } from "../map/text-blocks.js";
@@ -19,12 +26,14 @@ export default class MapCommand extends QcowCommand<typeof MapCommand> {
     "<%= config.bin %> map disk.qcow2",
     "<%= config.bin %> map disk.qcow2 --json",
     "<%= config.bin %> map disk.qcow2 --start 1G --length 64M",
+    "<%= config.bin %> map https://images.example/disk.qcow2 --max-bytes 8M",
   ];
-  static override args = { image: IMAGE };
+  static override args = { image: READ_IMAGE };
   static override flags = {
     output: string({ options: ["human", "json"], description: "The form of the output; human by default." }),
     start: sizeFlag("Start of the part that is shown; 0 by default."),
     length: sizeFlag("Length of the part that is shown; up to the end of the disk by default."),
+    ...REMOTE_FLAGS,
   };
 
   async run(): Promise<void> {

@@ -2,8 +2,8 @@
 // command; mapped/ finds and prints the ranges.
 
 import { boolean, string } from "@oclif/core/flags";
-import { QcowCommand } from "@qcow/cli-kit";
-import { IMAGE } from "../image-argument.js";
+import { QcowCommand, REMOTE_FLAGS } from "@qcow/cli-kit";
+import { READ_IMAGE } from "../image-argument.js";
 import { type MappedRange, mappedRanges, withoutZeroes } from "../map/mapped-ranges.js";
 import { TextBlocks } from "../map/text-blocks.js";
 
@@ -18,10 +18,11 @@ export default class Mapped extends QcowCommand<typeof Mapped> {
     "<%= config.bin %> mapped disk.qcow2 --ignore-zeroes",
     "<%= config.bin %> mapped disk.qcow2 --output json",
   ];
-  static override args = { image: IMAGE };
+  static override args = { image: READ_IMAGE };
   static override flags = {
     output: string({ options: ["text", "json"], description: "The form of the output; text by default." }),
     "ignore-zeroes": boolean({ description: "Read the contents and leave out what is all zero." }),
+    ...REMOTE_FLAGS,
   };
 
   async run(): Promise<void> {

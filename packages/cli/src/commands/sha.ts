@@ -2,8 +2,8 @@
 
 import { createHash, getHashes, type Hash } from "node:crypto";
 import { string } from "@oclif/core/flags";
-import { CommandError, QcowCommand } from "@qcow/cli-kit";
-import { IMAGE } from "../image-argument.js";
+import { CommandError, QcowCommand, REMOTE_FLAGS, shownName } from "@qcow/cli-kit";
+import { READ_IMAGE } from "../image-argument.js";
 import { DEFAULT_ALGORITHM, guestDigest } from "../sha/guest-digest.js";
 import { SNAPSHOT } from "../snapshot-flag.js";
 
@@ -24,13 +24,14 @@ export default class Sha extends QcowCommand<typeof Sha> {
     "<%= config.bin %> sha disk.qcow2 --algorithm sha256",
     "<%= config.bin %> sha disk.qcow2 --snapshot before-upgrade",
   ];
-  static override args = { image: IMAGE };
+  static override args = { image: READ_IMAGE };
   static override flags = {
     algorithm: string({
       default: DEFAULT_ALGORITHM,
       description: "Any hash that Node's crypto module knows.",
     }),
     snapshot: SNAPSHOT,
+    ...REMOTE_FLAGS,
   };
 
   async run(): Promise<ShaResult> {
@@ -42,7 +43,8 @@ export default class Sha extends QcowCommand<typeof Sha> {
       const { reader } = image;
       const digest = await guestDigest(reader, hash, options);
       if (!this.jsonEnabled()) await this.print(digest);
-      return { filename: this.args.image, algorithm, digest, "virtual-size": reader.virtualSize };
+      const filename = shownName(this.args.image, reader.metadata);
+      return { filename, algorithm, digest, "virtual-size": reader.virtualSize };
     } finally {
       await image.close();
     }
