@@ -23,8 +23,8 @@ export class RemoteAccess {
   readonly #opened: HttpBackend[] = [];
   /** Where the file with this label was found. */
   readonly #landings = new Map<string, string>();
-  /** Of the image that the user named, for whose server headers are meant. */
-  #origin: string | undefined;
+  /** Of the image that the user named, for whose server headers and passwords are meant. */
+  #first: URL | undefined;
 
   constructor(options: RemoteAccessOptions) {
     this.#options = options;
@@ -45,7 +45,7 @@ export class RemoteAccess {
     return (label === undefined ? undefined : this.#landings.get(label)) ?? this.#opened[0]?.url;
   }
 
-  /** Opens the file at an http: or https: URL. Headers go to the origin of the first one only. */
+  /** Opens the file at an http: or https: URL. Headers, and a password in the first one, go to the origin of that only. */
   async open(url: string, { headBytes, signal }: RemoteOpenOptions = {}): Promise<ReadableBlockBackend> {
     const [{ openHttp }, { systemClock }] = await Promise.all([
       import("@qcow/backend-http"),
@@ -53,8 +53,15 @@ export class RemoteAccess {
     ]);
     if (!URL.canParse(url)) throw new CommandError("CLI_USAGE", "the address of the image is no valid URL");
     const { flags, trace } = this.#options;
-    this.#origin ??= new URL(url).origin;
-    const headers = new URL(url).origin === this.#origin ? this.#headers() : undefined;
+    const address = new URL(url);
+    this.#first ??= address;
+    const isOwn = address.origin === this.#first.origin;
+    const headers = isOwn ? this.#headers() : undefined;
+    if (isOwn && address.username === "" && address.password === "") {
+      // The address at which a file was found has none, so neither have those that lead on from there.
+      address.username = this.#first.username;
+      address.password = this.#first.password;
+    }
     const options: HttpOptions = {
       time: systemClock,
       fetch: await fetchThroughProxies(),
@@ -74,7 +81,7 @@ export class RemoteAccess {
           }),
       signal,
     };
-    const backend = await openHttp(url, options);
+    const backend = await openHttp(address.href, options);
     this.#opened.push(backend);
     this.#landings.set(backend.label, backend.url);
     return backend;

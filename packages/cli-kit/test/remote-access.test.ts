@@ -62,6 +62,17 @@ describe("headers", () => {
     expect(other.seen.map((headers) => headers["x-key"])).toEqual([undefined]);
   });
 
+  it("have the password of the image's address, for all files of its server and no other", async () => {
+    const [own, other] = [await serve(), await serve()];
+    const remote = access({});
+    await (await remote.open(own.url.replace("://", "://reader:pass%20word@"))).close();
+    await (await remote.open(own.url)).close();
+    await (await remote.open(other.url)).close();
+    const basic = `Basic ${btoa("reader:pass word")}`;
+    expect(own.seen.map(({ authorization }) => authorization)).toEqual([basic, basic]);
+    expect(other.seen.map(({ authorization }) => authorization)).toEqual([undefined]);
+  });
+
   it("have the token of --bearer-env, which is read again when the server refuses it", async () => {
     const { url, seen } = await serve({ token: "new" });
     vi.stubEnv("QCOW_TEST_TOKEN", "old");
