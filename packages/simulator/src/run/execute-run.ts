@@ -24,6 +24,7 @@ import { Driver } from "./driver.js";
 import { Guest } from "./guest.js";
 import { judgeCompact } from "./judge-compact.js";
 import { judgeClosed, judgeCrash, type KeptSnapshot } from "./judge-files.js";
+import { judgeUsed } from "./judge-used.js";
 
 export interface RunResult {
   /** Crash points that were judged. */
@@ -46,9 +47,11 @@ export async function executeRun(
   return await run.execute();
 }
 
-/** Operations of the run itself; the others are the guest's. */
+/** Long enough for what was given up to be free, and for moves to end. */
+const REST_SECONDS = 300;
 /** Clusters by which a file may be longer after its clusters were put in order: refcount blocks, and a table of them. */
 const GROWTH_CLUSTERS_MAX = 8;
+/** Operations of the run itself; the others are the guest's. */
 const RUN_OPERATIONS: ReadonlySet<string> = new Set(["fault", "power-loss", "reopen", "compact", "rest"]);
 
 /** What a run has beside its plan. */
@@ -101,8 +104,19 @@ class Run {
     // Once through the plan, and on for as long as crashes are owed.
     for (let index = 0; index < operations.length || this.#quota.left > 0; index++)
       await this.#perform(operations[index % operations.length] as Operation);
+    const used = await this.#usedAtRest();
     await this.#close();
+    if (used !== undefined) await judgeUsed(this.#machine.files(), used);
     return { crashes: this.#quota.taken, operations: this.#operations };
+  }
+
+  /** Bytes in use, as the recycler has counted them; undefined where nothing is recycled, or leaks count as well. */
+  async #usedAtRest(): Promise<number | undefined> {
+    const guest = this.#living();
+    await this.#driver.until(() => guest.underWay === 0, "a guest operation");
+    if (this.#leaksAllowed || this.#machine.faultsFired > 0 || guest.isPoisoned) return undefined;
+    await this.#driver.rest(REST_SECONDS);
+    return this.#image?.recycling?.used;
   }
 
   async #perform(operation: Operation): Promise<void> {
