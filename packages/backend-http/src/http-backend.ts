@@ -25,6 +25,8 @@ export class HttpBackend implements ReadableBlockBackend {
   /** The address that the file was found at, query included, and its version; absent when nothing tells versions apart. */
   readonly identity: string | undefined;
   readonly versioning: HttpVersioning;
+  /** What one request may ask for: so many bytes go straight to who reads them. */
+  readonly preferredReadBytes: number;
   /** Live numbers. */
   readonly counters: HttpCounters;
   readonly #session: Session;
@@ -39,6 +41,7 @@ export class HttpBackend implements ReadableBlockBackend {
   constructor(session: Session, head: Uint8Array, spill: SpillBackend | undefined) {
     this.#session = session;
     this.label = session.label;
+    this.preferredReadBytes = session.settings.requestBytesMax;
     this.counters = session.counters;
     const { size, validator } = session.pinned ?? { size: 0, validator: {} as never };
     this.#size = size;

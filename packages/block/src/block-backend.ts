@@ -21,6 +21,8 @@ export interface ReadableBlockBackend extends AsyncDisposable {
   readonly label: string;
   /** Two backends with equal identities hold the same bytes (device and inode of a file); absent when unknown. */
   readonly identity?: string | undefined;
+  /** Bytes of reads in a row that serve this backend well, where small ones are dear; absent where it hardly matters. */
+  readonly preferredReadBytes?: number | undefined;
   /** Current length in bytes. Asked anew each time: another process may be growing the file. */
   size(options?: IoOptions): Promise<number>;
   /** Fills all of `target` with the bytes from `offset` on, or rejects (`BACKEND_SHORT_READ` past the end). An empty target is filled anywhere. */

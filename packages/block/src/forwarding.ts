@@ -25,6 +25,10 @@ export class ForwardingReader<Inner extends ReadableBlockBackend = ReadableBlock
     return this.inner.identity;
   }
 
+  get preferredReadBytes(): number | undefined {
+    return this.inner.preferredReadBytes;
+  }
+
   size(options?: IoOptions): Promise<number> {
     return this.inner.size(options);
   }

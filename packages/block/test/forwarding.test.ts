@@ -44,6 +44,12 @@ describe.each(Object.entries(decorators))("%s", (_name, decorate) => {
     expect(seen).toEqual([{ purpose: "metadata" }, { purpose: "metadata" }]);
   });
 
+  it("says what reads the backend prefers", () => {
+    const far = Object.assign(new ArrayBackend(), { preferredReadBytes: 4096 });
+    expect(decorate(far).preferredReadBytes).toBe(4096);
+    expect(decorate(readOnly(new ArrayBackend())).preferredReadBytes).toBeUndefined();
+  });
+
   it("closes and disposes of the backend", async () => {
     const inner = new ArrayBackend();
     await decorate(inner)[Symbol.asyncDispose]();

@@ -81,11 +81,15 @@ export class Qcow2Reader implements AsyncDisposable {
   }
 
   /**
-   * Bytes of a good read, to be aligned to as many: large enough to be fast, small enough for a processor's cache, and
-   * whole clusters, since a compressed cluster that two reads share is decompressed twice.
+   * Bytes of a good read, to be aligned to as many: large enough to be fast, small enough for a processor's cache unless a
+   * file is far away, and whole clusters, since a compressed cluster that two reads share is decompressed twice.
    */
   get preferredReadBytes(): number {
-    return Math.max(CHUNK_BYTES_DEFAULT, ...this.#chain.layers.map((layer) => layer.clusterSize));
+    const { layers } = this.#chain;
+    return layers.reduce((most, { clusterSize, imageFile, openedDataFile }) => {
+      const file = Math.max(imageFile.preferredReadBytes, openedDataFile?.preferredReadBytes ?? 0);
+      return Math.max(most, clusterSize, Math.ceil(file / clusterSize) * clusterSize);
+    }, CHUNK_BYTES_DEFAULT);
   }
 
   /** The image and its backing files, top first. */

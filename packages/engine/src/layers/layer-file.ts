@@ -25,6 +25,11 @@ export class LayerFile {
     return new LayerFile(backend, await backend.size(options));
   }
 
+  /** See `ReadableBlockBackend.preferredReadBytes`; 0 when it hardly matters. */
+  get preferredReadBytes(): number {
+    return this.#backend.preferredReadBytes ?? 0;
+  }
+
   /** Length in bytes; asked anew when it was less than `end` when last seen. */
   async sizeFor(end: number, options: IoOptions = {}): Promise<number> {
     if (end > this.#size) this.#size = await this.#backend.size(options);
