@@ -9,9 +9,9 @@ const TEXT_LIMIT_BYTES = 256 * 1024 * 1024;
  * Runs `file` with `args` in `cwd`. With `digest: true` stdout becomes a SHA-256 and a byte count, so that a
  * disk's contents never sit in memory; otherwise it is kept as a Buffer. Never rejects for a failing program.
  */
-export function runCommand(file, args, { cwd, digest = false, timeLimitMs = TIME_LIMIT_MS } = {}) {
+export function runCommand(file, args, { cwd, env, digest = false, timeLimitMs = TIME_LIMIT_MS } = {}) {
   return new Promise((resolve, reject) => {
-    const child = spawn(file, args, { cwd, stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(file, args, { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
     const stdout = digest ? digestSink() : textSink(child);
     const stderr = textSink(child);
     let timedOut = false;

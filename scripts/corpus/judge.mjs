@@ -5,16 +5,18 @@ import { decode, snapshots, wholeDisk } from "./contents.mjs";
 import { fingerprints, touched } from "./fingerprint.mjs";
 import { repair } from "./repair.mjs";
 
-const ASPECTS = { contents: wholeDisk, check, map, info, chain, snapshots, decode, repair, compact };
+/** What is read, wherever the image is. */
+export const READING = { contents: wholeDisk, check, map, info, chain, snapshots };
+export const ASPECTS = { ...READING, decode, repair, compact };
 
 /** Names of the columns, in the order of the table. */
-export const aspectNames = [...Object.keys(ASPECTS), "untouched"];
+export const columnsOf = (aspects) => [...Object.keys(aspects), "untouched"];
 
 /** Runs every aspect of one image; the result maps an aspect to its differences (undefined: not applicable). */
-export async function judge(image, { folder, scratch, cli }) {
+export async function judge(image, wanted, { folder, scratch, cli }) {
   const before = await fingerprints(folder, image.files);
   const aspects = {};
-  for (const [name, aspect] of Object.entries(ASPECTS)) {
+  for (const [name, aspect] of Object.entries(wanted)) {
     aspects[name] = await aspect(image, cli, { scratch, folder }).catch((error) => [
       `the judge failed: ${error.stack}`,
     ]);
