@@ -8,7 +8,8 @@ import { root as here } from "./workspace.mjs";
 
 /**
  * Per folder of packages/: the workspace packages it may import, the outside packages it may import, and whether
- * it runs in browsers, where Node's modules do not exist. A package that is not listed here fails the check.
+ * it runs in browsers, where Node's modules do not exist (but for a folder of its sources that `nodeFolder` names).
+ * A package that is not listed here fails the check.
  */
 const layers = {
   format: { workspace: [], outside: [], browser: true },
@@ -17,6 +18,7 @@ const layers = {
   "backend-memory": { workspace: ["block"], outside: [], browser: true },
   "backend-browser": { workspace: ["block"], outside: [], browser: true },
   "backend-http": { workspace: ["block"], outside: [], browser: true },
+  nbd: { workspace: ["engine", "block"], outside: [], browser: true, nodeFolder: "node" },
   "backend-node": { workspace: ["block"], outside: ["@bokuweb/zstd-wasm", "koffi"] },
   simulator: { workspace: ["engine", "format", "block", "backend-memory", "backend-node"], outside: [] },
   "cli-kit": {
@@ -76,10 +78,12 @@ function manifestFindings(root, folder, nameToFolder) {
 
 /** Import rules of one layer, for dependency-cruiser. */
 function importRules(folder) {
-  const { workspace, outside, browser = false, testing = [] } = layers[folder];
+  const { workspace, outside, browser = false, nodeFolder, testing = [] } = layers[folder];
   const from = { path: `^packages/${folder}/(src|bin)/` };
   const allowed = [folder, ...workspace].map(literally).join("|");
   const notTesting = { ...from, pathNot: `^packages/${folder}/src/testing/` };
+  const inBrowsers =
+    nodeFolder === undefined ? from : { ...from, pathNot: `^packages/${folder}/src/${nodeFolder}/` };
   const npm = ["npm", "npm-dev", "npm-optional", "npm-peer", "npm-no-pkg", "npm-unknown"];
   const outsidePath = (names) => `node_modules/(${anyOf(names) || "(?!)"})`;
   return [
@@ -102,7 +106,14 @@ function importRules(folder) {
       to: { dependencyTypes: npm, path: "node_modules/", pathNot: outsidePath([...outside, ...testing]) },
     },
     ...(browser
-      ? [{ name: `${folder}: runs in browsers`, severity: "error", from, to: { dependencyTypes: ["core"] } }]
+      ? [
+          {
+            name: `${folder}: runs in browsers`,
+            severity: "error",
+            from: inBrowsers,
+            to: { dependencyTypes: ["core"] },
+          },
+        ]
       : []),
   ];
 }

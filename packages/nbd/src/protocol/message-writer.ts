@@ -1,0 +1,44 @@
+// Writes the fields of one message whose length is known before. Owns that it is filled exactly.
+
+export class MessageWriter {
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+  #at = 0;
+
+  constructor(length: number) {
+    this.#bytes = new Uint8Array(length);
+    this.#view = new DataView(this.#bytes.buffer);
+  }
+
+  u16(value: number): this {
+    this.#view.setUint16(this.#step(2), value);
+    return this;
+  }
+
+  u32(value: number): this {
+    this.#view.setUint32(this.#step(4), value);
+    return this;
+  }
+
+  u64(value: bigint): this {
+    this.#view.setBigUint64(this.#step(8), value);
+    return this;
+  }
+
+  bytes(value: Uint8Array): this {
+    this.#bytes.set(value, this.#step(value.byteLength));
+    return this;
+  }
+
+  /** The message; throws when it was not filled. */
+  done(): Uint8Array {
+    if (this.#at !== this.#bytes.byteLength) throw new RangeError("the message is not full");
+    return this.#bytes;
+  }
+
+  #step(length: number): number {
+    const at = this.#at;
+    this.#at = at + length;
+    return at;
+  }
+}

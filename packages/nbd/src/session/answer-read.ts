@@ -1,0 +1,104 @@
+// Answers to read requests. Owns when zeros are sent as holes, and that data goes out of the buffer it was read into.
+
+import { AllocationFlag, BASE_ALLOCATION } from "../exports/nbd-export.js";
+import { StatusList } from "../exports/status-list.js";
+import { encodeDataHead, encodeHole, encodeNone } from "../protocol/chunk.js";
+import { encodeSimpleReply } from "../protocol/reply.js";
+import { CommandFlag } from "../protocol/request.js";
+import { type Answer, type Conversation, chunkReply, type Request } from "./conversation.js";
+
+/** Shorter reads are sent as data: to ask for the map would cost more than the zeros do. */
+const HOLES_FROM_BYTES = 64 * 1024;
+/** Shorter holes are sent as data, among the data around them. */
+const HOLE_BYTES_MIN = 4096;
+const EXTENTS_MAX = 4096;
+
+/** Ranges of zeros and of data in turn: entry i is `lengths[i]` bytes. */
+interface Run {
+  readonly offset: number;
+  length: number;
+  readonly zero: boolean;
+}
+
+export async function answerRead(request: Request, conversation: Conversation): Promise<Answer> {
+  const { head, offset, length } = request;
+  const { style } = conversation.agreement;
+  if (style === "simple")
+    return await answerPlainly(request, conversation, encodeSimpleReply(0, head.cookie));
+  const reply = chunkReply(head, style);
+  if (length === 0) return { parts: [encodeNone(reply)] };
+  const runs = await runsOf(request, conversation);
+  if (runs.length === 1 && runs[0]?.zero === true) {
+    return { parts: [encodeHole(reply, offset, length, true)] };
+  }
+  if (runs.length <= 1) {
+    return await answerPlainly(request, conversation, encodeDataHead(reply, offset, length, true));
+  }
+  return await answerInChunks(request, conversation, runs);
+}
+
+async function answerPlainly(
+  { offset, length }: Request,
+  { agreement, buffers, signal }: Conversation,
+  before: Uint8Array,
+): Promise<Answer> {
+  const buffer = buffers.take(length);
+  try {
+    if (length > 0) await agreement.disk.read(offset, buffer, { signal });
+  } catch (error) {
+    buffers.give(buffer);
+    throw error;
+  }
+  return { parts: [before, buffer], buffer };
+}
+
+async function answerInChunks(
+  { head, offset, length }: Request,
+  { agreement, buffers, signal }: Conversation,
+  runs: readonly Run[],
+): Promise<Answer> {
+  const { disk, style } = agreement;
+  const reply = chunkReply(head, style as "structured" | "extended");
+  const buffer = buffers.take(length);
+  const dataOf = (run: Run) => buffer.subarray(run.offset - offset, run.offset - offset + run.length);
+  const reads = runs.filter(({ zero }) => !zero).map((run) => disk.read(run.offset, dataOf(run), { signal }));
+  // All of them have to be through before the buffer is anybody else's.
+  const failed = (await Promise.allSettled(reads)).find(({ status }) => status === "rejected");
+  if (failed !== undefined) {
+    buffers.give(buffer);
+    throw (failed as PromiseRejectedResult).reason;
+  }
+  const parts = runs.flatMap((run, index) => {
+    const done = index === runs.length - 1;
+    if (run.zero) return [encodeHole(reply, run.offset, run.length, done)];
+    return [encodeDataHead(reply, run.offset, run.length, done), dataOf(run)];
+  });
+  return { parts, buffer };
+}
+
+/** Nothing where it does not matter what the range consists of. */
+async function runsOf({ head, offset, length }: Request, conversation: Conversation): Promise<Run[]> {
+  const { disk } = conversation.agreement;
+  const inOnePiece = (head.flags & CommandFlag.dontFragment) !== 0;
+  if (inOnePiece || length < HOLES_FROM_BYTES || !disk.contexts.includes(BASE_ALLOCATION)) return [];
+  const list = new StatusList();
+  const { signal } = conversation;
+  await disk.blockStatus(BASE_ALLOCATION, { offset, length }, list, { extentsMax: EXTENTS_MAX, signal });
+  const runs: Run[] = [];
+  let at = offset;
+  for (let index = 0; index < list.count; index++) {
+    const bytes = Math.min(list.lengths[index] as number, offset + length - at);
+    const zero = ((list.flags[index] as number) & AllocationFlag.zero) !== 0 && bytes >= HOLE_BYTES_MIN;
+    addRun(runs, at, bytes, zero);
+    at += bytes;
+  }
+  addRun(runs, at, offset + length - at, false);
+  return runs;
+}
+
+function addRun(runs: Run[], offset: number, length: number, zero: boolean): void {
+  if (length === 0) return;
+  const last = runs.at(-1);
+  if (last?.zero === zero) last.length += length;
+  else runs.push({ offset, length, zero });
+}
