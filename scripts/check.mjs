@@ -27,7 +27,11 @@ const steps = [
   { name: "bundle", act: () => node(script("bundle-size")) },
   { name: "snippets", act: () => node(script("snippets")) },
   { name: "tests", act: () => node(script("test")) },
-  { name: "corpus", act: () => node(script("corpus")), needs: process.env.QCOW_CORPUS ?? archive("images") },
+  {
+    name: "corpus",
+    act: () => node(script("corpus"), "--resident"),
+    needs: process.env.QCOW_CORPUS ?? archive("images"),
+  },
   {
     name: "malformed",
     act: () => node(script("malformed")),

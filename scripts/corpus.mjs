@@ -2,8 +2,9 @@
 // Judges the command line against the corpus of recorded images: contents, check, map, info, snapshots, decode,
 // repair and compaction of copies, and that no file is touched. Prints a table; exits 1 on any difference.
 //
-//   node scripts/corpus.mjs [--dir DIR] [--only NAME…] [--jobs N] [--cli PATH] [--http]
+//   node scripts/corpus.mjs [--dir DIR] [--only NAME…] [--jobs N] [--cli PATH] [--http] [--resident]
 //
+// With --resident a few processes run all commands, which takes less than half the time; by default each has its own.
 // With --http the images are at a private nginx, what is read is compared with the same records, and a few processes run all
 // commands. Without nginx that is skipped, aloud; QCOW_REQUIRE_TOOLS=1 makes that a failure.
 // The images come from --dir, $QCOW_CORPUS, or ../shared/corpus/images.tar.zst beside the repository.
@@ -33,6 +34,7 @@ const { values, positionals } = parseArgs({
     jobs: { type: "string", default: `${availableParallelism()}` },
     cli: { type: "string", default: join(ROOT, "packages/cli/bin/run.js") },
     http: { type: "boolean", default: false },
+    resident: { type: "boolean", default: false },
   },
 });
 
@@ -78,18 +80,25 @@ function judgeAll(recorded, context) {
 
 async function judgeFiles() {
   const scratch = await mkdtemp(join(tmpdir(), "qcow-decode-"));
+  const residents = values.resident ? startResidents() : undefined;
   const cli = (args, options) =>
+    residents?.run(args, options) ??
     runCommand(process.execPath, [cliPath, ...args], { cwd: folder, ...options });
   try {
     return await judgeAll(images, { scratch, cli });
   } finally {
+    residents?.stop();
     await rm(scratch, { recursive: true, force: true });
   }
 }
 
+function startResidents() {
+  return new Residents(jobs, { cliRoot: dirname(dirname(cliPath)), cwd: resolve(folder) });
+}
+
 async function judgeAtServer() {
   const nginx = await startNginx({ corpus: resolve(folder) });
-  const residents = new Residents(jobs, { cliRoot: dirname(dirname(cliPath)), cwd: folder });
+  const residents = startResidents();
   try {
     const cli = (args, options) => residents.run(args, options);
     return await judgeAll(

@@ -10,7 +10,10 @@ const [root] = process.argv.slice(2);
 const { loadDirect } = (await import(pathToFileURL(join(root, "bin/load-direct.js")))).default;
 const { name, version } = JSON.parse(await readFile(join(root, "package.json"), "utf8"));
 
-process.on("message", async ({ args, digest }) => process.send(await ended(args, digest)));
+process.on("message", async ({ args, digest, cwd }) => {
+  process.chdir(cwd);
+  process.send(await ended(args, digest));
+});
 
 async function ended([command, ...rest], digest) {
   const stdout = replaced("stdout", digest);

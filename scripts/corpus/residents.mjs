@@ -5,13 +5,15 @@ import { fileURLToPath } from "node:url";
 const CHILD = fileURLToPath(new URL("resident-child.mjs", import.meta.url));
 const TIME_LIMIT_MS = 120_000;
 
-/** `run(args, { digest })` ends as `runCommand` does. `cliRoot` is the folder of the program's package. */
+/** `run(args, { digest, cwd })` ends as `runCommand` does. `cliRoot` is the folder of the program's package. */
 export class Residents {
   #idle = [];
   #all = [];
   #waiting = [];
+  #cwd;
 
   constructor(count, { cliRoot, cwd }) {
+    this.#cwd = cwd;
     for (let each = 0; each < count; each++) {
       const child = fork(CHILD, [cliRoot], { cwd, serialization: "advanced", execArgv: [] });
       this.#all.push(child);
@@ -19,9 +21,9 @@ export class Residents {
     }
   }
 
-  async run(args, { digest = false } = {}) {
+  async run(args, { digest = false, cwd = this.#cwd } = {}) {
     const child = this.#idle.pop() ?? (await new Promise((resolve) => this.#waiting.push(resolve)));
-    const result = await ended(child, { args, digest });
+    const result = await ended(child, { args, digest, cwd });
     const next = this.#waiting.shift();
     if (next === undefined) this.#idle.push(child);
     else next(child);
