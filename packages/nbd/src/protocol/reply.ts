@@ -55,7 +55,7 @@ export function startChunk(head: ChunkHead, room: number): MessageWriter {
 
 /** How long the head is that begins with these four bytes; throws `NBD_BAD_MAGIC`. */
 export function replyStyleOf(magic: Uint8Array): ReplyStyle {
-  const value = new DataView(magic.buffer, magic.byteOffset).getUint32(0);
+  const value = new MessageReader(magic, "a reply").u32();
   if (value === SIMPLE_REPLY_MAGIC) return "simple";
   if (value === STRUCTURED_REPLY_MAGIC) return "structured";
   if (value === EXTENDED_REPLY_MAGIC) return "extended";
