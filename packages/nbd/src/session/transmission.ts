@@ -156,7 +156,7 @@ export class Transmission {
       case Command.blockStatus:
         return await answerStatus(request, this.#conversation);
       case Command.cache:
-        await agreement.disk.cache?.(offset, length, { signal });
+        if (length > 0) await agreement.disk.cache?.(offset, length, { signal });
         break;
       default:
         break;
