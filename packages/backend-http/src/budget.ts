@@ -1,9 +1,39 @@
 // How many requests and bytes may still be used. Owns the sums and the refusal; bytes are set aside when a
 // request is sent, so that requests under way cannot exceed the budget together.
 
+import { BackendError } from "@qcow/block";
 import { httpError } from "./http-error.js";
 import type { HttpCounters } from "./http-event.js";
-import type { HttpSettings } from "./http-options.js";
+
+/** Of all files together; what is absent is no limit. */
+export interface HttpLimits {
+  readonly maxRequests?: number | undefined;
+  readonly maxBytes?: number | undefined;
+}
+
+/** What may be used of servers, by all files together that are opened with it. */
+export class HttpBudget {
+  readonly maxRequests: number;
+  readonly maxBytes: number;
+  /** What was used so far: requests, bytes of answers, and bytes that are set aside for answers under way. */
+  requests = 0;
+  bytes = 0;
+  reserved = 0;
+
+  /** Throws `BACKEND_BAD_RANGE` for a number that cannot be; one that is absent is no limit. */
+  constructor({ maxRequests, maxBytes }: HttpLimits = {}) {
+    this.maxRequests = limit("maxRequests", maxRequests);
+    this.maxBytes = limit("maxBytes", maxBytes);
+  }
+}
+
+function limit(name: string, value = Number.POSITIVE_INFINITY): number {
+  if (value >= 0 && (Number.isSafeInteger(value) || value === Number.POSITIVE_INFINITY)) return value;
+  throw new BackendError(
+    "BACKEND_BAD_RANGE",
+    `${name} must be a whole number, 0 or more, not ${String(value)}`,
+  );
+}
 
 /** Bytes set aside for one answer. */
 export interface Reservation {
@@ -17,50 +47,52 @@ export interface Reservation {
 
 export class Budget {
   readonly #counters: HttpCounters;
-  readonly #settings: HttpSettings;
+  readonly #shared: HttpBudget;
   readonly #label: string;
-  #reserved = 0;
 
-  constructor(counters: HttpCounters, settings: HttpSettings, label: string) {
+  constructor(counters: HttpCounters, shared: HttpBudget, label: string) {
     this.#counters = counters;
-    this.#settings = settings;
+    this.#shared = shared;
     this.#label = label;
   }
 
   /** Whether `bytes` more can be asked for. */
   allows(bytes: number): boolean {
-    return this.#counters.requests < this.#settings.maxRequests && this.#allowsBytes(bytes);
+    return this.#shared.requests < this.#shared.maxRequests && this.#allowsBytes(bytes);
   }
 
   /** Counts one more request, which throws `HTTP_BUDGET` when it is one too many. */
   countRequest(): void {
-    const { maxRequests } = this.#settings;
-    if (this.#counters.requests >= maxRequests) throw this.#exceeded(`${maxRequests} requests`);
+    const { maxRequests, requests } = this.#shared;
+    if (requests >= maxRequests) throw this.#exceeded(`${maxRequests} requests`);
+    this.#shared.requests += 1;
     this.#counters.requests += 1;
   }
 
   /** Sets `bytes` aside, or throws `HTTP_BUDGET`. */
   reserve(bytes: number): Reservation {
-    const { maxBytes } = this.#settings;
+    const shared = this.#shared;
+    const { maxBytes } = shared;
     if (!this.#allowsBytes(bytes)) throw this.#exceeded(`${maxBytes} bytes`);
-    this.#reserved += bytes;
+    shared.reserved += bytes;
     let left = bytes;
     const take = (taken: number) => {
       const part = Math.min(taken, left);
       left -= part;
-      this.#reserved -= part;
+      shared.reserved -= part;
     };
     return {
       receive: (received) => {
         const isExpected = received <= left;
         this.#counters.bytesReceived += received;
+        shared.bytes += received;
         take(received);
-        if (!isExpected && this.#counters.bytesReceived + this.#reserved > maxBytes)
+        if (!isExpected && shared.bytes + shared.reserved > maxBytes)
           throw this.#exceeded(`${maxBytes} bytes`);
       },
       extend: (more) => {
         if (!this.#allowsBytes(more)) throw this.#exceeded(`${maxBytes} bytes`);
-        this.#reserved += more;
+        shared.reserved += more;
         left += more;
       },
       release: () => take(left),
@@ -68,7 +100,8 @@ export class Budget {
   }
 
   #allowsBytes(bytes: number): boolean {
-    return this.#counters.bytesReceived + this.#reserved + bytes <= this.#settings.maxBytes;
+    const { bytes: used, reserved, maxBytes } = this.#shared;
+    return used + reserved + bytes <= maxBytes;
   }
 
   #exceeded(what: string): Error {

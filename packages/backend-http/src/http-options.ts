@@ -2,6 +2,7 @@
 // the check of numbers; carries nothing out.
 
 import { BackendError, type BlockBackend, type TimeBackend } from "@qcow/block";
+import type { HttpBudget } from "./budget.js";
 import type { HttpEvent } from "./http-event.js";
 
 /** Headers of a request, by name. */
@@ -54,10 +55,11 @@ export interface HttpOptions {
   readonly retryAfterMsMax?: number | undefined;
   /** A number from 0 up to but not including 1, which spreads the waits of many readers; `Math.random` when absent. */
   readonly random?: (() => number) | undefined;
-  /** The most bytes that are received in all. A request that could exceed it rejects with `HTTP_BUDGET`. */
-  readonly maxBytes?: number | undefined;
-  /** The most requests that are sent in all; redirects and retries count. */
-  readonly maxRequests?: number | undefined;
+  /**
+   * The most bytes that are received, and the most requests that are sent (redirects and retries count), by all files
+   * together that are opened with it. What could exceed it rejects with `HTTP_BUDGET`, and is not sent.
+   */
+  readonly budget?: HttpBudget | undefined;
   /** Goes on when the file at the server is another one than before. What is read is then a mixture. */
   readonly allowChanging?: boolean | undefined;
   /**
@@ -82,9 +84,7 @@ type Decided =
   | "idleTimeoutMs"
   | "tries"
   | "retryDelayMs"
-  | "retryAfterMsMax"
-  | "maxBytes"
-  | "maxRequests";
+  | "retryAfterMsMax";
 
 /** The numbers of `HttpOptions`, none of them absent. */
 export type HttpSettings = { readonly [Name in Decided]: number } & {
@@ -109,8 +109,6 @@ const NUMBERS: Readonly<Record<Decided, readonly [byDefault: number, least: numb
   tries: [5, 1],
   retryDelayMs: [1000, 0],
   retryAfterMsMax: [60_000, 0],
-  maxBytes: [Number.POSITIVE_INFINITY, 0],
-  maxRequests: [Number.POSITIVE_INFINITY, 0],
 };
 
 /** Throws `BACKEND_BAD_RANGE` for a number that cannot be. */

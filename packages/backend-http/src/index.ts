@@ -1,5 +1,6 @@
 // The public names of this package.
 
+export { HttpBudget, type HttpLimits } from "./budget.js";
 export { HttpBackend, type HttpVersioning } from "./http-backend.js";
 export type { HttpCounters, HttpEvent } from "./http-event.js";
 export type { HttpHeaders, HttpOptions, SpillBackend } from "./http-options.js";

@@ -3,7 +3,7 @@
 
 import type { TimeBackend } from "@qcow/block";
 import { Address } from "./address.js";
-import { Budget } from "./budget.js";
+import { Budget, HttpBudget } from "./budget.js";
 import { Credentials } from "./credentials.js";
 import { type HttpCounters, type HttpEvent, newHttpCounters } from "./http-event.js";
 import { type HttpOptions, type HttpSettings, settingsOf } from "./http-options.js";
@@ -36,7 +36,7 @@ export class Session {
     this.time = options.time;
     this.settings = settingsOf(options);
     this.credentials = new Credentials(options.headers, url, this.label);
-    this.budget = new Budget(this.counters, this.settings, this.label);
+    this.budget = new Budget(this.counters, options.budget ?? new HttpBudget(), this.label);
     this.address = new Address(withoutUser(url));
     const { fetch } = options;
     this.send = (request) => (fetch ?? globalThis.fetch)(request);

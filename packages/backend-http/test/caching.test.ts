@@ -1,3 +1,4 @@
+import { HttpBudget } from "@qcow/backend-http";
 import { afterEach, describe, expect, it } from "vitest";
 import { ConformanceServer, type Trap } from "./conformance-server.js";
 import { expectBytes, openForTest, readAt, sampleBytes } from "./open-for-test.js";
@@ -173,7 +174,7 @@ describe("a file of many terabytes", () => {
 describe("the budget", () => {
   it("of requests refuses the next one before it is sent", async () => {
     const server = await serve();
-    const { backend } = await openForTest(server.url, { maxRequests: 2 });
+    const { backend } = await openForTest(server.url, { budget: new HttpBudget({ maxRequests: 2 }) });
     await readAt(backend, MIB, MIB);
     await expect(readAt(backend, 3 * MIB, MIB)).rejects.toMatchObject({ code: "HTTP_BUDGET" });
     await readAt(backend, 0, 4096);
@@ -183,7 +184,10 @@ describe("the budget", () => {
 
   it("of bytes counts what is under way, and what is here already costs nothing", async () => {
     const server = await serve();
-    const { backend } = await openForTest(server.url, { maxBytes: 3 * MIB, gapBytes: 0 });
+    const { backend } = await openForTest(server.url, {
+      budget: new HttpBudget({ maxBytes: 3 * MIB }),
+      gapBytes: 0,
+    });
     const reads = await Promise.allSettled([2, 4, 6, 8].map((n) => readAt(backend, n * MIB, MIB)));
     expect(reads.map(({ status }) => status).sort()).toEqual([
       "fulfilled",
@@ -197,16 +201,31 @@ describe("the budget", () => {
     await backend.close();
   });
 
+  it("is one for all files that are opened with it", async () => {
+    const server = await serve();
+    const budget = new HttpBudget({ maxRequests: 3 });
+    const { backend: first } = await openForTest(server.url, { budget });
+    await openForTest(server.url, { budget });
+    await readAt(first, 2 * MIB, 10);
+    await expect(openForTest(server.url, { budget })).rejects.toMatchObject({ code: "HTTP_BUDGET" });
+    await expect(readAt(first, 4 * MIB, 10)).rejects.toMatchObject({ code: "HTTP_BUDGET" });
+    expect(server.asked.length).toBe(3);
+  });
+
   it("refuses the opening too", async () => {
     const server = await serve();
-    for (const budget of [{ maxRequests: 0 }, { maxBytes: 4095 }])
-      await expect(openForTest(server.url, budget)).rejects.toMatchObject({ code: "HTTP_BUDGET" });
+    for (const limits of [{ maxRequests: 0 }, { maxBytes: 4095 }])
+      await expect(openForTest(server.url, { budget: new HttpBudget(limits) })).rejects.toMatchObject({
+        code: "HTTP_BUDGET",
+      });
     expect(server.asked.length).toBe(0);
   });
 
   it("is no reason to fail for what is only fetched ahead", async () => {
     const server = await serve();
-    const { backend } = await openForTest(server.url, { maxBytes: 4096 + 10 * 64 * KIB });
+    const { backend } = await openForTest(server.url, {
+      budget: new HttpBudget({ maxBytes: 4096 + 10 * 64 * KIB }),
+    });
     for (let index = 0; index < 10; index += 1) await readAt(backend, MIB + index * 64 * KIB, 64 * KIB);
     await backend.close();
   });

@@ -1,4 +1,4 @@
-import { openHttp } from "@qcow/backend-http";
+import { HttpBudget, openHttp } from "@qcow/backend-http";
 import { expect, it } from "vitest";
 import { testOptions } from "./open-for-test.js";
 
@@ -9,7 +9,6 @@ it.each([
   { gapBytes: -1 },
   { requestBytesMax: 1000 },
   { idleTimeoutMs: Number.NaN },
-  { maxBytes: -1 },
 ])("an option that cannot be is refused: %o", async (wrong) => {
   const { options } = testOptions(wrong);
   const opening = openHttp("http://example.org/", options);
@@ -17,6 +16,11 @@ it.each([
     code: "BACKEND_BAD_RANGE",
     message: new RegExp(Object.keys(wrong)[0] ?? ""),
   });
+});
+
+it("a budget that cannot be is refused", () => {
+  for (const wrong of [{ maxBytes: -1 }, { maxRequests: 0.5 }])
+    expect(() => new HttpBudget(wrong)).toThrowError(expect.objectContaining({ code: "BACKEND_BAD_RANGE" }));
 });
 
 it.each([

@@ -5,6 +5,7 @@ it("exports these names, and adding or removing one is a decision", () => {
   expect(Object.keys(http).sort()).toMatchInlineSnapshot(`
     [
       "HttpBackend",
+      "HttpBudget",
       "openHttp",
       "redactUrl",
     ]

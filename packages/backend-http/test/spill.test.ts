@@ -1,4 +1,4 @@
-import { openHttp } from "@qcow/backend-http";
+import { HttpBudget, openHttp } from "@qcow/backend-http";
 import { MemoryBackend } from "@qcow/backend-memory";
 import { afterEach, describe, expect, it } from "vitest";
 import { ConformanceServer, type Trap } from "./conformance-server.js";
@@ -120,7 +120,7 @@ describe("a server without ranges, when the whole file is wanted", () => {
   it.each([trap.wholeFile, trap.wholeFileOfUnknownLength])("keeps to the budget of bytes", async (whole) => {
     const server = await serve(whole);
     const { spill, opened } = spills();
-    const { options } = testOptions({ spill, maxBytes: 200_000 });
+    const { options } = testOptions({ spill, budget: new HttpBudget({ maxBytes: 200_000 }) });
     await expect(openHttp(server.url, options)).rejects.toMatchObject({ code: "HTTP_BUDGET" });
     for (const one of opened) expect(await isClosed(one)).toBe(true);
   });

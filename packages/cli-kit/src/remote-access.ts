@@ -1,7 +1,7 @@
 // How a command reaches servers: headers, budget, proxies, and what it came to. Owns the wiring of @qcow/backend-http for
 // one run of a command; which of the files that an image names may be opened is remote-references.ts.
 
-import type { HttpBackend, HttpEvent, HttpOptions } from "@qcow/backend-http";
+import type { HttpBackend, HttpBudget, HttpEvent, HttpOptions } from "@qcow/backend-http";
 import type { IoOptions, ReadableBlockBackend } from "@qcow/block";
 import { CommandError } from "./command-error.js";
 import type { RemoteFlags } from "./remote-flags.js";
@@ -25,6 +25,7 @@ export class RemoteAccess {
   readonly #landings = new Map<string, string>();
   /** Of the image that the user named, for whose server headers and passwords are meant. */
   #first: URL | undefined;
+  #budget: HttpBudget | undefined;
 
   constructor(options: RemoteAccessOptions) {
     this.#options = options;
@@ -47,12 +48,14 @@ export class RemoteAccess {
 
   /** Opens the file at an http: or https: URL. Headers, and a password in the first one, go to the origin of that only. */
   async open(url: string, { headBytes, signal }: RemoteOpenOptions = {}): Promise<ReadableBlockBackend> {
-    const [{ openHttp }, { systemClock }] = await Promise.all([
+    const [{ HttpBudget, openHttp }, { systemClock }] = await Promise.all([
       import("@qcow/backend-http"),
       import("@qcow/backend-node"),
     ]);
     if (!URL.canParse(url)) throw new CommandError("CLI_USAGE", "the address of the image is no valid URL");
     const { flags, trace } = this.#options;
+    // One for all files of the command.
+    this.#budget ??= new HttpBudget({ maxRequests: flags["max-requests"], maxBytes: flags["max-bytes"] });
     const address = new URL(url);
     this.#first ??= address;
     const isOwn = address.origin === this.#first.origin;
@@ -64,12 +67,12 @@ export class RemoteAccess {
     }
     const options: HttpOptions = {
       time: systemClock,
-      fetch: await fetchThroughProxies(),
+      fetch: await fetchOfHost(),
       environment: "node",
       parallel: PARALLEL,
       openBytes: headBytes ?? HEAD_BYTES,
       ...(headers === undefined ? {} : { headers }),
-      ...this.#budget(),
+      budget: this.#budget,
       ...(flags["download-whole"] === true ? { spill: await temporaryFiles() } : {}),
       ...(trace === undefined
         ? {}
@@ -99,16 +102,6 @@ export class RemoteAccess {
       return headers;
     };
   }
-
-  /** What is left of the budget. */
-  #budget(): Pick<HttpOptions, "maxRequests" | "maxBytes"> {
-    const { "max-requests": requests, "max-bytes": bytes } = this.#options.flags;
-    const used = this.statistics;
-    return {
-      ...(requests === undefined ? {} : { maxRequests: Math.max(0, requests - used.requests) }),
-      ...(bytes === undefined ? {} : { maxBytes: Math.max(0, bytes - used["bytes-received"]) }),
-    };
-  }
 }
 
 /** Requests at once: tables lie far apart, so what counts is how many answers are awaited together. */
@@ -125,9 +118,10 @@ function tokenIn(variable: string): string {
 
 const PROXY_VARIABLES = ["http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"];
 
-/** The host's own `fetch`, or one that goes through the proxies that the environment names. */
-async function fetchThroughProxies(): Promise<HttpOptions["fetch"]> {
-  if (!PROXY_VARIABLES.some((name) => (process.env[name] ?? "") !== "")) return undefined;
+/** The shortest way, or one that goes through the proxies that the environment names. */
+async function fetchOfHost(): Promise<HttpOptions["fetch"]> {
+  if (!PROXY_VARIABLES.some((name) => (process.env[name] ?? "") !== ""))
+    return (await import("./plain-fetch.js")).plainFetch;
   const { EnvHttpProxyAgent, fetch } = await import("undici");
   const dispatcher = new EnvHttpProxyAgent();
   // Its requests are of classes of its own.
