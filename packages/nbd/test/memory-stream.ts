@@ -3,7 +3,9 @@
 import type { NbdStream } from "../src/index.js";
 
 class Pipe {
-  readonly #chunks: Uint8Array[] = [];
+  #chunks: Uint8Array[] = [];
+  /** Taken from the front; shifting a long array moves all of it. */
+  #taken = 0;
   readonly #bufferMax: number;
   #bytes = 0;
   #ended = false;
@@ -21,8 +23,13 @@ class Pipe {
   async read(): Promise<Uint8Array | undefined> {
     for (;;) {
       if (this.#broken) throw new Error("the connection broke");
-      const chunk = this.#chunks.shift();
+      const chunk = this.#chunks[this.#taken];
       if (chunk !== undefined) {
+        this.#taken += 1;
+        if (this.#taken === this.#chunks.length) {
+          this.#chunks = [];
+          this.#taken = 0;
+        }
         this.#bytes -= chunk.byteLength;
         this.#notify();
         return chunk;

@@ -15,6 +15,7 @@ it("exports these names, and adding or removing one is a decision", () => {
   expect(Object.keys(node).sort()).toMatchInlineSnapshot(`
     [
       "listen",
+      "nodeTls",
       "socketStream",
     ]
   `);

@@ -4,8 +4,9 @@
 import type { Socket } from "node:net";
 import type { NbdStream } from "../session/nbd-stream.js";
 
-/** Data that may lie here unread before the socket is paused, in bytes. */
+/** Data that may lie here unread before the socket is paused: in bytes, and in pieces, which may be of one byte each. */
 const UNREAD_BYTES_MAX = 256 * 1024;
+const UNREAD_CHUNKS_MAX = 32;
 
 export function socketStream(socket: Socket): NbdStream {
   return new SocketStream(socket);
@@ -33,7 +34,7 @@ export class SocketStream implements NbdStream {
       const chunk = this.#unread.shift();
       if (chunk !== undefined) {
         this.#unreadBytes -= chunk.byteLength;
-        if (this.socket.isPaused() && this.#unreadBytes < UNREAD_BYTES_MAX) this.socket.resume();
+        if (this.socket.isPaused() && !this.#isFull()) this.socket.resume();
         return chunk;
       }
       if (this.#error !== undefined) throw this.#error;
@@ -89,7 +90,7 @@ export class SocketStream implements NbdStream {
   readonly #onData = (chunk: Uint8Array): void => {
     this.#unread.push(chunk);
     this.#unreadBytes += chunk.byteLength;
-    if (this.#unreadBytes >= UNREAD_BYTES_MAX) this.socket.pause();
+    if (this.#isFull()) this.socket.pause();
     this.#changed();
   };
 
@@ -102,6 +103,10 @@ export class SocketStream implements NbdStream {
     this.#error = error;
     this.#changed();
   };
+
+  #isFull(): boolean {
+    return this.#unreadBytes >= UNREAD_BYTES_MAX || this.#unread.length >= UNREAD_CHUNKS_MAX;
+  }
 
   #changed(): void {
     const onChange = this.#onChange;
