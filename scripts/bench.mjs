@@ -1,5 +1,4 @@
 #!/usr/bin/env node
-import { existsSync } from "node:fs";
 // Measures the command line against its peers and prints times, ratios and targets. A report: it fails only when
 // a command fails or answers differ, or with --assert when a target is missed.
 //
@@ -7,16 +6,20 @@ import { existsSync } from "node:fs";
 //
 // --only takes image letters or job names. Images are made where missing, in --dir, $QCOW_BENCH_DIR or the
 // temporary folder (about 6 GiB at scale 1). Output goes to /dev/shm: a disk's dirty pages would be measured too.
+// What reads over HTTP reads from a private nginx, over lines of some length; to qemu-img, that is a module of its own.
+import { existsSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { canQemuReadHttp, ROUND_TRIPS } from "./bench/http-jobs.mjs";
 import { ensureImages } from "./bench/images.mjs";
 import { jobs } from "./bench/jobs.mjs";
 import { measure } from "./bench/measure.mjs";
 import { heading, row, verdicts } from "./bench/report.mjs";
+import { benchServer } from "./bench/server.mjs";
 import { hasTool } from "./bench/tool.mjs";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
@@ -38,6 +41,7 @@ const memory = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
 const folder = resolve(values.dir ?? join(tmpdir(), `qcow-bench-${values.scale}`));
 const scratch = await mkdtemp(join(memory, "qcow-bench-"));
 const only = values.only.split(",").filter(Boolean);
+const server = await benchServer([...ROUND_TRIPS.keys()]);
 const all = jobs({
   node: process.execPath,
   cli: resolve(values.cli),
@@ -45,6 +49,8 @@ const all = jobs({
   out: join(scratch, "out.raw"),
   raw: join(scratch, "in.raw"),
   script: (name) => join(ROOT, "scripts/bench", name),
+  url: server.url,
+  qemuReadsHttp: await canQemuReadHttp(),
 });
 const wanted = all.filter((job) => only.length === 0 || only.includes(job.image) || only.includes(job.name));
 if (wanted.length === 0) throw new Error(`no job measures ${values.only}`);
@@ -54,9 +60,15 @@ let failed = false;
 try {
   const images = [...new Set(wanted.map((job) => job.image))];
   const lacking = await ensureImages(folder, images, Number(values.scale), console.log);
+  const isServed = wanted.some((job) => job.atServer) && hasTool("nginx");
+  if (isServed) await server.start(folder);
   console.log(heading);
-  for (const job of wanted.filter((each) => !lacking.includes(each.image))) await measured(job);
+  for (const job of wanted.filter((each) => !lacking.includes(each.image))) {
+    if (job.atServer && !isServed) console.log(`${job.name}: not measured, nginx missing`);
+    else await measured(job);
+  }
 } finally {
+  await server.stop();
   await rm(scratch, { recursive: true, force: true });
 }
 if (values.json) await writeFile(values.json, `${JSON.stringify(results, null, 2)}\n`);
@@ -67,7 +79,9 @@ if (failed || (values.assert && missed)) process.exitCode = 1;
 async function measured(job) {
   const absent = job.tool.filter((tool) => !hasTool(tool));
   if (absent.length > 0) console.log(`${job.name}: no peer, ${absent.join(" and ")} missing`);
-  const settings = { folder, scratch, rounds: Number(values.rounds), hasPeer: absent.length === 0 };
+  const rounds = Math.min(Number(values.rounds), job.roundsMost ?? Number.POSITIVE_INFINITY);
+  const hasPeer = job.peer !== undefined && absent.length === 0;
+  const settings = { folder, scratch, rounds, hasPeer };
   try {
     const result = await measure(job, settings);
     results.push(result);

@@ -1,5 +1,6 @@
 // Owns what is measured against what: the jobs, their peers in their fastest honest form, and the targets.
 import * as zlib from "node:zlib";
+import { httpJobs } from "./http-jobs.mjs";
 import { writeJobs } from "./write-jobs.mjs";
 
 const INFO_RUNS = 10;
@@ -11,9 +12,10 @@ const MIB = 1024 * 1024;
  * `compare` says what must agree between the two before any time counts: the `output`, the `stdout`, or the `disk` in
  * the output, which must be that of the file `disk`.
  * Targets: `ratio` of wall times, `rssBytes` of ours, `wallMs` of ours, `userRatio` of user CPU, `sizeRatio` of the outputs.
+ * A job without a peer has none. `atServer` wants the images served; `roundsMost` is how often is enough.
  * `operations` and `bytes` of one run let the report say how many there are in a second.
  */
-export function jobs({ node, cli, oclif, out, raw, script }) {
+export function jobs({ node, cli, oclif, out, raw, script, url, qemuReadsHttp }) {
   const qcow = (...args) => [node, cli, ...args];
   const image = (name) => `${name}.qcow2`;
   const decode = (name, coroutines, targets) => ({
@@ -41,6 +43,7 @@ export function jobs({ node, cli, oclif, out, raw, script }) {
   });
   return [
     ...writeJobs({ node, qcow, image, out, raw, script }),
+    ...httpJobs({ qcow, image, out, url, qemuReadsHttp }),
     decode("a", 8, { ratio: 1.15 }),
     decode("b", 8, { ratio: 1.15 }),
     decode("c", 16, { ratio: 0.75 }),

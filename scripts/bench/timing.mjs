@@ -4,8 +4,10 @@ import { performance } from "node:perf_hooks";
 import { metered } from "../corpus/metered.mjs";
 
 const STDERR_BYTES = 4096;
+/** What has not ended by then never will: qemu-img has been seen to wait for ever for a server that had answered. */
+const TIME_LIMIT_MS = 600_000;
 
-/** Wall time from spawn to exit in seconds, CPU and peak memory of one run. Rejects when the command fails. */
+/** Wall time from spawn to exit in seconds, CPU and peak memory of one run. Rejects when the command fails or hangs. */
 export function timedRun([file, ...args], { cwd, stdout }) {
   const meter = metered(file, args);
   return new Promise((resolve, reject) => {
@@ -17,7 +19,11 @@ export function timedRun([file, ...args], { cwd, stdout }) {
       stderr = (stderr + chunk).slice(-STDERR_BYTES);
     });
     let wallS;
+    const timer = setTimeout(() => {
+      for (const pid of meter.programs(child.pid)) process.kill(pid, "SIGKILL");
+    }, TIME_LIMIT_MS);
     child.on("exit", () => {
+      clearTimeout(timer);
       wallS = (performance.now() - began) / 1000;
     });
     child.on("error", reject);

@@ -1,12 +1,12 @@
 // Owns one private nginx: its folder, its ports, its start and its end. What it serves, configuration.mjs says.
 import { spawn } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { AccessLog } from "./access-log.mjs";
 import { CREDENTIALS, configuration } from "./configuration.mjs";
+import { freePorts } from "./free-ports.mjs";
 
 const START_MS = 10_000;
 const POLL_MS = 20;
@@ -14,12 +14,12 @@ const POLL_MS = 20;
 const GUARD = 'exec 3<&0; nginx "$@" & n=$!; { read -r _ <&3; kill -TERM $n; } & wait $n';
 
 /**
- * Starts nginx for `folders` (name -> absolute path). Gives `url(path)`, the `log`, and `stop()`; `otherPort` is that of its
- * second origin.
+ * Starts nginx for `folders` (name -> absolute path), at two `ports` if they are given. Gives `url(path)`, the `log`, and
+ * `stop()`; `otherPort` is that of its second origin.
  */
-export async function startNginx(folders) {
+export async function startNginx(folders, ports) {
   const prefix = await mkdtemp(join(tmpdir(), "qcow-nginx-"));
-  const [port, otherPort] = await freePorts(2);
+  const [port, otherPort] = ports ?? (await freePorts(2));
   const text = configuration({ prefix, port, otherPort, folders, runsAsRoot: process.getuid?.() === 0 });
   await writeFile(join(prefix, "nginx.conf"), text);
   await writeFile(join(prefix, "users"), `${CREDENTIALS.user}:{PLAIN}${CREDENTIALS.password}\n`);
@@ -71,18 +71,4 @@ async function answering(url) {
     if (performance.now() > deadline) throw new Error("nginx does not answer");
     await sleep(POLL_MS);
   }
-}
-
-/** Ports that nobody listened at a moment ago, each another one. */
-async function freePorts(count) {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer();
-      await new Promise((resolve, reject) => server.once("error", reject).listen(0, "127.0.0.1", resolve));
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => server.address().port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
 }
