@@ -26,6 +26,8 @@ export type EngineErrorCode =
   | "QCOW2_TARGET_IS_SOURCE"
   /** There is no internal snapshot of that id or name. */
   | "QCOW2_NO_SUCH_SNAPSHOT"
+  /** There is no persistent bitmap of that name, or it was not saved. */
+  | "QCOW2_NO_SUCH_BITMAP"
   /** An offset or length lies outside the disk, or is no safe integer. */
   | "QCOW2_OUT_OF_RANGE"
   /** The image is marked corrupt, or was found to be; nothing is written to it until a repair. */

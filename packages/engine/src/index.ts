@@ -1,5 +1,6 @@
 // The public face of the engine; everything else is internal.
 
+export { DirtyBitmap, type DirtyRunVisitor } from "./bitmaps/dirty-bitmap.js";
 export { type CheckOptions, checkImage } from "./check/check-image.js";
 export type * from "./check/check-report.js";
 export { compactImage } from "./compact/compact-image.js";

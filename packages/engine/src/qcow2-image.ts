@@ -13,7 +13,7 @@ import type { ImageMetadata } from "./image-metadata.js";
 import { type Chain, openChain } from "./layers/open-chain.js";
 import { GUEST_SECTOR_BYTES } from "./layers/whole-sectors.js";
 import type { OpenImageOptions } from "./open-image-options.js";
-import { type GuestRange, Qcow2Reader } from "./qcow2-reader.js";
+import { type GuestRange, type LayerInfo, Qcow2Reader } from "./qcow2-reader.js";
 import { readHead } from "./read-head.js";
 import type { Recycler } from "./recycle/recycler.js";
 import { startRecycling } from "./recycle/start-recycling.js";
@@ -97,8 +97,7 @@ export class Qcow2Image implements AsyncDisposable {
     const wasDirty = isDirty(head.header);
     if (wasDirty) await repairDirty(backend, { signal: options.signal });
     if (options.config?.checkOnConnect === true) await requireCheckedImage(backend, options);
-    const data =
-      head.dataFile === undefined ? undefined : await openDataFile(head.dataFile.name, backend, options);
+    const data = head.dataFile && (await openDataFile(head.dataFile.name, backend, options));
     let disk: ActiveDisk | undefined;
     try {
       const chain = await openChain(backend, options, async (metadata) => {
@@ -131,6 +130,11 @@ export class Qcow2Image implements AsyncDisposable {
   get recycling(): RecyclingStatistics | undefined {
     if (this.#recycler === undefined) return undefined;
     return statisticsOf(this.#recycler.states, this.#context.geometry.clusterSize, this.#totals);
+  }
+
+  /** See `Qcow2Reader.layers`. */
+  get layers(): readonly LayerInfo[] {
+    return this.#reader.layers;
   }
 
   /** See `Qcow2Reader.preferredReadBytes`. */
@@ -224,8 +228,7 @@ export class Qcow2Image implements AsyncDisposable {
       throw new EngineError("QCOW2_OUT_OF_RANGE", `no size of a disk: ${size}`);
     }
     const target = Math.ceil(size / GUEST_SECTOR_BYTES) * GUEST_SECTOR_BYTES;
-    const previous = this.#resizing;
-    const resizing = previous.then(() => this.#resize(target, options));
+    const resizing = this.#resizing.then(() => this.#resize(target, options));
     this.#resizing = resizing.catch(() => undefined);
     await resizing;
   }
@@ -260,8 +263,7 @@ export class Qcow2Image implements AsyncDisposable {
     try {
       if (size > tables.virtualSize) await growDisk(context, size, options);
       else {
-        // From now on nobody can start to write behind the new end.
-        this.#size = size;
+        this.#size = size; // from now on nobody can start to write behind the new end
         await shrinkDisk(context, size, options);
       }
     } finally {

@@ -5,11 +5,13 @@ import { BackendError } from "@qcow/block";
 import { describe, expect, test } from "vitest";
 import {
   checkImage,
+  DirtyBitmap,
   decodeToRaw,
   EngineError,
   type EngineErrorCode,
   isEngineError,
   Qcow2Reader,
+  readMetadata,
 } from "../src/index.js";
 import type { BuiltImage } from "./built-image.js";
 import { ImageBuilder, type ImageOptions } from "./image-builder.js";
@@ -258,6 +260,16 @@ const CASES: Record<
       "a name that is not there",
       undefined,
       async () => Qcow2Reader.open((await small()).backend, { snapshot: "x" }),
+    ],
+  ],
+  QCOW2_NO_SUCH_BITMAP: [
+    [
+      "a bitmap that is not there",
+      undefined,
+      async () => {
+        const { backend } = await small();
+        await DirtyBitmap.open(backend, await readMetadata(backend), "x");
+      },
     ],
   ],
   QCOW2_OUT_OF_RANGE: [

@@ -7,6 +7,7 @@ test("exports exactly this", () => {
   expect(Object.keys(engine).sort()).toMatchInlineSnapshot(`
     [
       "CHAIN_DEPTH_MAX",
+      "DirtyBitmap",
       "EngineError",
       "ExtentFlag",
       "METADATA_CACHE_BYTES_DEFAULT",
