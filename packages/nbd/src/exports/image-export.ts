@@ -1,12 +1,22 @@
 // An image of the engine as an export. Owns what of the image's map and features each part of the protocol means.
 
 import type { IoOptions } from "@qcow/block";
-import { type ExtentBatch, ExtentFlag, type Qcow2Image, type Qcow2Reader } from "@qcow/engine";
+import {
+  type DirtyBitmap,
+  type ExtentBatch,
+  ExtentFlag,
+  type Qcow2Image,
+  type Qcow2Reader,
+} from "@qcow/engine";
 import { AllocationFlag, BASE_ALLOCATION, type NbdExport, type StatusOptions } from "./nbd-export.js";
 import type { StatusList } from "./status-list.js";
 
 /** The context that says which layer of the chain has a range: 0 none, 1 the image itself, 2 its backing file, … */
 const ALLOCATION_DEPTH = "qemu:allocation-depth";
+
+/** Before the name of a bitmap: the context of its dirty parts. */
+const DIRTY_BITMAP = "qemu:dirty-bitmap:";
+const DIRTY = 1;
 
 /** The largest size that clients are recommended, in bytes. */
 const PREFERRED_BYTES_MAX = 2 * 1024 * 1024;
@@ -22,16 +32,23 @@ export interface ImageExportOptions {
   readonly readOnly?: boolean | undefined;
   /** Whether space that clients give up is given up; `true` by default. */
   readonly discard?: boolean | undefined;
+  /** Bitmaps that clients may ask about, of an image that nobody writes to. */
+  readonly bitmaps?: readonly DirtyBitmap[] | undefined;
 }
 
 /** An export of `image`, which stays the caller's and must stay open as long as a server has it. */
 export function imageExport(image: Qcow2Image | Qcow2Reader, options: ImageExportOptions = {}): NbdExport {
-  const disk = readMembers(image, options.description);
+  const disk = readMembers(image, options);
   if (!("write" in image) || options.readOnly === true) return disk;
   return Object.assign(disk, writeMembers(image, options.discard ?? true));
 }
 
-function readMembers(image: Qcow2Image | Qcow2Reader, description: string | undefined): NbdExport {
+function readMembers(
+  image: Qcow2Image | Qcow2Reader,
+  { description, bitmaps = [] }: ImageExportOptions,
+): NbdExport {
+  const backingSizes = image.layers.slice(1).map(({ virtualSize }) => virtualSize);
+  const byContext = new Map(bitmaps.map((bitmap) => [`${DIRTY_BITMAP}${bitmap.name}`, bitmap]));
   return {
     get size() {
       return image.virtualSize;
@@ -39,11 +56,17 @@ function readMembers(image: Qcow2Image | Qcow2Reader, description: string | unde
     description,
     preferredBytes: Math.min(image.metadata.geometry.clusterSize, PREFERRED_BYTES_MAX),
     multiConnection: true,
-    contexts: [BASE_ALLOCATION, ALLOCATION_DEPTH],
+    contexts: [BASE_ALLOCATION, ALLOCATION_DEPTH, ...byContext.keys()],
     read: (offset, target, io) => image.read(offset, target, io),
     blockStatus: (context, { offset, length }, list, io) => {
-      const flagsAt = context === BASE_ALLOCATION ? allocationAt : depthAt;
-      return addStatus(image, offset, offset + length, flagsAt, list, io);
+      const bitmap = byContext.get(context);
+      if (bitmap !== undefined) return addDirty(bitmap, offset, length, list, io);
+      const { extentsMax } = io;
+      const add =
+        context === BASE_ALLOCATION
+          ? allocationOf(list, extentsMax)
+          : depthOf(list, extentsMax, backingSizes);
+      return addStatus(image, offset, offset + length, add, io);
     },
     cache: (offset, length, io) => readThrough(image, offset, length, io),
   };
@@ -67,23 +90,11 @@ function hasWholeCluster(offset: number, length: number, clusterSize: number): b
   return Math.ceil(offset / clusterSize) * clusterSize + clusterSize <= offset + length;
 }
 
-function allocationAt(batch: ExtentBatch, index: number): number {
-  const flags = batch.flags[index] as number;
-  const hole = (flags & ExtentFlag.data) === 0 ? AllocationFlag.hole : 0;
-  return hole | ((flags & ExtentFlag.zero) === 0 ? 0 : AllocationFlag.zero);
-}
-
-function depthAt(batch: ExtentBatch, index: number): number {
-  const present = ((batch.flags[index] as number) & ExtentFlag.present) !== 0;
-  return present ? (batch.depth[index] as number) + 1 : 0;
-}
-
 async function addStatus(
   image: Qcow2Image | Qcow2Reader,
   start: number,
   end: number,
-  flagsAt: (batch: ExtentBatch, index: number) => number,
-  list: StatusList,
+  add: (batch: ExtentBatch, index: number) => boolean,
   { extentsMax, signal }: StatusOptions,
 ): Promise<void> {
   // A client that wants one extent asks again for the next one; looking at all the rest each time would add up.
@@ -91,11 +102,49 @@ async function addStatus(
   for (let at = start; at < end; at += window, window *= WINDOW_GROWTH) {
     const length = Math.min(window, end - at);
     for await (const batch of image.mapBatches({ offset: at, length }, { signal })) {
-      for (let index = 0; index < batch.count; index++) {
-        if (!list.add(batch.length[index] as number, flagsAt(batch, index), extentsMax)) return;
-      }
+      for (let index = 0; index < batch.count; index++) if (!add(batch, index)) return;
     }
   }
+}
+
+function allocationOf(list: StatusList, extentsMax: number) {
+  return (batch: ExtentBatch, index: number): boolean => {
+    const flags = batch.flags[index] as number;
+    const hole = (flags & ExtentFlag.data) === 0 ? AllocationFlag.hole : 0;
+    const zero = (flags & ExtentFlag.zero) === 0 ? 0 : AllocationFlag.zero;
+    return list.add(batch.length[index] as number, hole | zero, extentsMax);
+  };
+}
+
+/** `backingSizes` are the sizes of the disks below, nearest first. */
+function depthOf(list: StatusList, extentsMax: number, backingSizes: readonly number[]) {
+  return (batch: ExtentBatch, index: number): boolean => {
+    const start = batch.start[index] as number;
+    const length = batch.length[index] as number;
+    const present = ((batch.flags[index] as number) & ExtentFlag.present) !== 0;
+    if (present) return list.add(length, (batch.depth[index] as number) + 1, extentsMax);
+    // What no layer has is zeros of the first disk that is too short, as QEMU sees it.
+    for (let at = start; at < start + length; ) {
+      const short = backingSizes.findIndex((size) => size <= at);
+      const ends = backingSizes.filter((size) => size > at);
+      const stop = Math.min(start + length, ...ends);
+      if (!list.add(stop - at, short === -1 ? 0 : short + 2, extentsMax)) return false;
+      at = stop;
+    }
+    return true;
+  };
+}
+
+async function addDirty(
+  bitmap: DirtyBitmap,
+  offset: number,
+  length: number,
+  list: StatusList,
+  { extentsMax, signal }: StatusOptions,
+): Promise<void> {
+  await bitmap.scan(offset, length, (bytes, dirty) => list.add(bytes, dirty ? DIRTY : 0, extentsMax), {
+    signal,
+  });
 }
 
 /** Reads and forgets: what caches there are below the image keep it. */

@@ -33,7 +33,6 @@ async function wanted(
   { agreement }: Conversation,
 ): Promise<{ contexts: readonly ChosenContext[]; length: number }> {
   if (payload === undefined) return { contexts: agreement.contexts, length };
-  if (payload.byteLength < 12 || payload.byteLength % 4 !== 0) throw new RequestError(ErrorNumber.EINVAL);
   const asked = decodeStatusPayload(payload);
   const effective = Number(asked.length);
   const ids = new Set(asked.contextIds);

@@ -8,6 +8,8 @@ import { Command, CommandFlag, type RequestHead } from "../protocol/request.js";
 
 const { fua, noHole, dontFragment, oneExtent, fastZero, payloadLength } = CommandFlag;
 
+const STATUS_PAYLOAD_BYTES_MIN = 12;
+
 /** What the judgement depends on, beside the request. */
 export interface Jurisdiction {
   readonly disk: NbdExport;
@@ -70,12 +72,10 @@ function errorOf(
   const changes = command === Command.write || command === Command.writeZeroes || command === Command.trim;
   if (changes && where.disk.write === undefined) return ErrorNumber.EPERM;
   if (!isOffered(command, flags, where)) return ErrorNumber.EINVAL;
-  // The length of a block status request with a payload is in the payload.
-  if (
-    command === Command.flush ||
-    (flags & payloadLength & ~(command === Command.write ? payloadLength : 0)) !== 0
-  ) {
-    return 0;
+  if (command === Command.flush) return 0;
+  if (command === Command.blockStatus && (flags & payloadLength) !== 0) {
+    // The range is in the payload: its length, and one context at least.
+    return length >= STATUS_PAYLOAD_BYTES_MIN && length % 4 === 0 ? 0 : ErrorNumber.EINVAL;
   }
   return rangeError(command, flags, offset, length, where, payloadBytesMax);
 }

@@ -23,10 +23,16 @@ const LIMITS = {
 setFlagsFromString("--expose-gc");
 const collectGarbage = runInNewContext("gc") as () => void;
 
-function heapBytes(): number {
-  collectGarbage();
-  const { heapUsed, arrayBuffers } = process.memoryUsage();
-  return heapUsed + arrayBuffers;
+/** The least of some looks: memory of buffers is given back a while after they are found to be garbage. */
+async function heapBytes(): Promise<number> {
+  let least = Number.POSITIVE_INFINITY;
+  for (let look = 0; look < 5; look++) {
+    collectGarbage();
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    const { heapUsed, arrayBuffers } = process.memoryUsage();
+    least = Math.min(least, heapUsed + arrayBuffers);
+  }
+  return least;
 }
 
 /** An export that knows what must not reach it. */
@@ -84,11 +90,12 @@ it(
     await client.connect("disk");
     let before = 0;
     for (let count = 0; count < SESSIONS; count++) {
-      if (count === Math.min(500, SESSIONS - 1)) before = heapBytes();
+      if (count === Math.min(500, SESSIONS - 1)) before = await heapBytes();
       await fuzzSession(server, clock, SEED + count);
-      expect(server.connections).toBe(1);
+      if (server.connections !== 1)
+        throw new Error(`session ${SEED + count} left ${server.connections} connections`);
     }
-    expect(heapBytes() - before).toBeLessThan(HEAP_GROWTH_MAX);
+    expect((await heapBytes()) - before).toBeLessThan(HEAP_GROWTH_MAX);
     expect({ failures, unexpected, sleepers: clock.pending }).toEqual({
       failures: [],
       unexpected: [],

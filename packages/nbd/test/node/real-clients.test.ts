@@ -154,3 +154,21 @@ describe.skipIf(skips("nbdcopy"))("nbdcopy (needs nbdcopy)", () => {
     expect((await readFile(path("out.raw"))).equals(noise())).toBe(true);
   });
 });
+
+describe.skipIf(skips("fio"))("fio (needs fio)", () => {
+  it("writes at random and deep, and reads back what it wrote", async () => {
+    const job = [
+      "--rw=randwrite",
+      "--bsrange=512-64k",
+      "--size=16M",
+      "--iodepth=32",
+      "--verify=crc32c",
+      "--verify_state_save=0",
+    ];
+    const options = ["--name=nbd", "--ioengine=nbd", `--uri=${uri()}`, ...job, "--output-format=json"];
+    const output = await outputOf("fio", ...options);
+    // Before that it says that it is connected.
+    const { jobs } = JSON.parse(output.slice(output.indexOf("{")));
+    expect(jobs).toMatchObject([{ error: 0, write: { io_bytes: 16 * MIB }, read: { io_bytes: 16 * MIB } }]);
+  });
+});

@@ -86,7 +86,7 @@ describe("requests", () => {
       { kind: "status", contextId: 1, extents: [{ length: 4096n, flags: 1n }] },
     ]);
     expect((await ask(0, 4096, 1, 0)).chunks).toHaveLength(2);
-    for (const words of [[0, 4096], [0, 4096, 7], [0, 4096, 1, 1], [0, 0, 1], [1, 0, 1], [4096]]) {
+    for (const words of [[0, 4096], [0, 4096, 7], [0, 4096, 1, 1], [0, 0, 1], [1, 0, 1], [4096], []]) {
       expect((await ask(...words)).error).toBe(ErrorNumber.EINVAL);
     }
   });

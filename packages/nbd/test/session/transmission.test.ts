@@ -2,7 +2,7 @@ import { MemoryBackend } from "@qcow/backend-memory";
 import { createImage, Qcow2Image } from "@qcow/engine";
 import { describe, expect, it } from "vitest";
 import { AllocationFlag, imageExport } from "../../src/index.js";
-import { Command, CommandFlag, ErrorNumber } from "../../src/protocol/index.js";
+import { type Chunk, Command, CommandFlag, ErrorNumber } from "../../src/protocol/index.js";
 import { served } from "../served.js";
 
 const SIZE = 8 * 1024 * 1024;
@@ -97,5 +97,29 @@ describe("structured replies", () => {
       flags: CommandFlag.oneExtent,
     });
     expect(one.chunks[0]).toMatchObject({ extents: [{ length: BigInt(SIZE - 131_072), flags: hole }] });
+  });
+
+  it("tell which layer has a range, and call zeros behind a short layer its own", async () => {
+    const MIB = 1024 * 1024;
+    const base = new MemoryBackend({ label: "base.qcow2" });
+    await createImage(base, { size: 2 * MIB });
+    const below = await Qcow2Image.open(base);
+    await below.write(MIB, new Uint8Array(MIB).fill(1));
+    await below.close();
+    const backend = new MemoryBackend({ label: "disk.qcow2" });
+    await createImage(backend, { size: 4 * MIB, backingFile: { name: "base.qcow2", format: "qcow2" } });
+    const disk = await Qcow2Image.open(backend, {
+      openReference: async () => ({ backend: base, trusted: true }),
+    });
+    await disk.write(3 * MIB, new Uint8Array(65536).fill(2));
+    const { client } = await served(imageExport(disk), { contexts: ["qemu:allocation-depth"] });
+    const { chunks } = await client.request(Command.blockStatus, 0, 4 * MIB);
+    const extents = (chunks[0] as Extract<Chunk, { kind: "status" }>).extents;
+    expect(extents.map(({ length, flags }) => [Number(length), Number(flags)])).toEqual([
+      [MIB, 0],
+      [2 * MIB, 2],
+      [65536, 1],
+      [MIB - 65536, 2],
+    ]);
   });
 });
