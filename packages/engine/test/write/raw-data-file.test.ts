@@ -2,6 +2,7 @@ import { MemoryBackend } from "@qcow/backend-memory";
 import { withTracing } from "@qcow/block";
 import { describe, expect, test } from "vitest";
 import { checkImage, createImage, Qcow2Image } from "../../src/index.js";
+import { expectBytes } from "../expect-disk.js";
 import { Gate } from "../recycle/gate.js";
 import { kept } from "./open-writable.js";
 
@@ -74,7 +75,7 @@ describe("an image whose data file is a disk by itself", () => {
     await image.write(300_000, new Uint8Array(1000).fill(9));
     const disk = new Uint8Array(SIZE);
     await image.read(0, disk);
-    expect(disk).toEqual(new Uint8Array(SIZE).fill(9, 300_000, 301_000));
+    expectBytes(disk, new Uint8Array(SIZE).fill(9, 300_000, 301_000), "the disk");
     await image.close();
   });
 });
