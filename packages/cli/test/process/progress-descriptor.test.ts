@@ -30,18 +30,23 @@ function withDescriptor(target: string, mode: string, ...args: string[]) {
 /** Runs the program without what this process itself has inherited. */
 const CLEAN = 'for n in $(seq 3 40); do eval "exec $n>&-"; done; exec "$0" "$@"';
 
-it.skipIf(process.platform !== "linux")("no descriptor that was not inherited is taken", () => {
-  const numbers = Array.from({ length: 30 }, (_, index) => String(3 + index));
-  for (const fd of [...numbers, "1023", "2147483648", "99999999999", "-1", "1.5"]) {
-    const args = ["decode", "disk.qcow2", "never.raw", "--progress-fd", fd];
-    const ran = spawnSync("bash", ["-c", CLEAN, process.execPath, PROGRAM, ...args], {
-      cwd,
-      encoding: "utf8",
-    });
-    expect({ fd, exitCode: ran.status }).toEqual({ fd, exitCode: 64 });
-    expect(ran.stderr).toContain("(CLI_USAGE)");
-  }
-});
+it.skipIf(process.platform !== "linux")(
+  "no descriptor that was not inherited is taken",
+  () => {
+    const numbers = Array.from({ length: 30 }, (_, index) => String(3 + index));
+    for (const fd of [...numbers, "1023", "2147483648", "99999999999", "-1", "1.5"]) {
+      const args = ["decode", "disk.qcow2", "never.raw", "--progress-fd", fd];
+      const ran = spawnSync("bash", ["-c", CLEAN, process.execPath, PROGRAM, ...args], {
+        cwd,
+        encoding: "utf8",
+      });
+      expect({ fd, exitCode: ran.status }).toEqual({ fd, exitCode: 64 });
+      expect(ran.stderr).toContain("(CLI_USAGE)");
+    }
+    // A process for each of them.
+  },
+  180_000,
+);
 
 describe.skipIf(process.platform === "win32")("an inherited descriptor", () => {
   it("gets the lines", () => {
