@@ -2,6 +2,7 @@
 // A chunk's data is never copied: what is made here is what goes before it.
 
 import { MessageReader } from "./message-reader.js";
+import type { RoomyMessage } from "./message-writer.js";
 import { type ChunkHead, REPLY_FLAG_DONE, startChunk } from "./reply.js";
 import { encodeText } from "./text.js";
 
@@ -24,7 +25,8 @@ export interface ChunkReply {
 }
 
 function head(reply: ChunkReply, type: number, length: number, done: boolean): ChunkHead {
-  return { ...reply, type, length, flags: done ? REPLY_FLAG_DONE : 0 };
+  const { kind, cookie, offset } = reply;
+  return { kind, cookie, offset, type, length, flags: done ? REPLY_FLAG_DONE : 0 };
 }
 
 /** The end of a reply that needs no other chunk, or no further one. */
@@ -37,6 +39,13 @@ export function encodeDataHead(reply: ChunkReply, offset: number, length: number
   return startChunk(head(reply, ChunkType.offsetData, 8 + length, done), 8)
     .u64(BigInt(offset))
     .done();
+}
+
+/** A whole message with `length` bytes of data that belong at `offset`, which the caller is to put into `data`. */
+export function encodeData(reply: ChunkReply, offset: number, length: number, done: boolean): RoomyMessage {
+  return startChunk(head(reply, ChunkType.offsetData, 8 + length, done), 8 + length)
+    .u64(BigInt(offset))
+    .withRoom();
 }
 
 /** `length` bytes of zeros at `offset`; at most 2^32 − 1. */

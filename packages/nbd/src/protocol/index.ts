@@ -13,6 +13,7 @@ export {
   GREETING_BYTES,
   HandshakeFlag,
 } from "./handshake.js";
+export type { RoomyMessage } from "./message-writer.js";
 export * from "./option.js";
 export * from "./option-reply.js";
 export * from "./option-request.js";
@@ -20,6 +21,7 @@ export * from "./protocol-error.js";
 export {
   type ChunkHead,
   decodeReply,
+  encodeSimpleData,
   encodeSimpleReply,
   REPLY_FLAG_DONE,
   ReplyBytes,

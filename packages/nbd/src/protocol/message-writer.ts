@@ -1,5 +1,12 @@
 // Writes the fields of one message whose length is known before. Owns that it is filled exactly.
 
+/** A message whose last field is still to be filled. */
+export interface RoomyMessage {
+  readonly message: Uint8Array;
+  /** The part of `message` that is to be filled. */
+  readonly data: Uint8Array;
+}
+
 export class MessageWriter {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
@@ -34,6 +41,11 @@ export class MessageWriter {
   done(): Uint8Array {
     if (this.#at !== this.#bytes.byteLength) throw new RangeError("the message is not full");
     return this.#bytes;
+  }
+
+  /** The message, with all that was not written yet as its last field. */
+  withRoom(): RoomyMessage {
+    return { message: this.#bytes, data: this.#bytes.subarray(this.#at) };
   }
 
   #step(length: number): number {

@@ -2,7 +2,7 @@
 // What chunks hold is chunk's business.
 
 import { MessageReader } from "./message-reader.js";
-import { MessageWriter } from "./message-writer.js";
+import { MessageWriter, type RoomyMessage } from "./message-writer.js";
 import { NbdProtocolError } from "./protocol-error.js";
 
 const SIMPLE_REPLY_MAGIC = 0x67446698;
@@ -39,6 +39,11 @@ export interface ChunkHead {
 
 export function encodeSimpleReply(error: number, cookie: bigint): Uint8Array {
   return new MessageWriter(ReplyBytes.simple).u32(SIMPLE_REPLY_MAGIC).u32(error).u64(cookie).done();
+}
+
+/** A whole reply with `length` bytes of data, which the caller is to put into `data`. */
+export function encodeSimpleData(cookie: bigint, length: number): RoomyMessage {
+  return new MessageWriter(ReplyBytes.simple + length).u32(SIMPLE_REPLY_MAGIC).u32(0).u64(cookie).withRoom();
 }
 
 /** Writes the head of a chunk, and has room for `room` bytes of payload behind it, which the caller writes. */

@@ -1,14 +1,14 @@
-// Answers to read requests. Owns when zeros are sent as holes, and that data goes out of the buffer it was read into.
+// Answers to read requests. Owns when zeros are sent as holes, and that data goes out of the buffer it was read into. Short
+// reads are sent as data: to ask for the map would cost more than their zeros do.
 
 import { AllocationFlag, BASE_ALLOCATION } from "../exports/nbd-export.js";
 import { StatusList } from "../exports/status-list.js";
-import { encodeDataHead, encodeHole, encodeNone } from "../protocol/chunk.js";
-import { encodeSimpleReply } from "../protocol/reply.js";
+import { encodeData, encodeDataHead, encodeHole } from "../protocol/chunk.js";
+import { encodeSimpleData, encodeSimpleReply } from "../protocol/reply.js";
 import { CommandFlag } from "../protocol/request.js";
-import { type Answer, type Conversation, chunkReply, type Request } from "./conversation.js";
+import { POOLED_BYTES_MIN } from "./buffer-pool.js";
+import { type Answer, type Conversation, chunkReply, plainReply, type Request } from "./conversation.js";
 
-/** Shorter reads are sent as data: to ask for the map would cost more than the zeros do. */
-const HOLES_FROM_BYTES = 64 * 1024;
 /** Shorter holes are sent as data, among the data around them. */
 const HOLE_BYTES_MIN = 4096;
 const EXTENTS_MAX = 4096;
@@ -23,10 +23,10 @@ interface Run {
 export async function answerRead(request: Request, conversation: Conversation): Promise<Answer> {
   const { head, offset, length } = request;
   const { style } = conversation.agreement;
+  if (length < POOLED_BYTES_MIN) return await answerAtOnce(request, conversation);
   if (style === "simple")
     return await answerPlainly(request, conversation, encodeSimpleReply(0, head.cookie));
   const reply = chunkReply(head, style);
-  if (length === 0) return { parts: [encodeNone(reply)] };
   const runs = await runsOf(request, conversation);
   if (runs.length === 1 && runs[0]?.zero === true) {
     return { parts: [encodeHole(reply, offset, length, true)] };
@@ -37,14 +37,29 @@ export async function answerRead(request: Request, conversation: Conversation): 
   return await answerInChunks(request, conversation, runs);
 }
 
+/** A short read: into the message itself, which is one piece to send. */
+async function answerAtOnce(
+  { head, offset, length, signal }: Request,
+  { agreement }: Conversation,
+): Promise<Answer> {
+  const { style, disk } = agreement;
+  if (length === 0) return { parts: [plainReply(head, style, 0)] };
+  const { message, data } =
+    style === "simple"
+      ? encodeSimpleData(head.cookie, length)
+      : encodeData(chunkReply(head, style), offset, length, true);
+  await disk.read(offset, data, { signal });
+  return { parts: [message] };
+}
+
 async function answerPlainly(
-  { offset, length }: Request,
-  { agreement, buffers, signal }: Conversation,
+  { offset, length, signal }: Request,
+  { agreement, buffers }: Conversation,
   before: Uint8Array,
 ): Promise<Answer> {
   const buffer = buffers.take(length);
   try {
-    if (length > 0) await agreement.disk.read(offset, buffer, { signal });
+    await agreement.disk.read(offset, buffer, { signal });
   } catch (error) {
     buffers.give(buffer);
     throw error;
@@ -53,8 +68,8 @@ async function answerPlainly(
 }
 
 async function answerInChunks(
-  { head, offset, length }: Request,
-  { agreement, buffers, signal }: Conversation,
+  { head, offset, length, signal }: Request,
+  { agreement, buffers }: Conversation,
   runs: readonly Run[],
 ): Promise<Answer> {
   const { disk, style } = agreement;
@@ -77,12 +92,11 @@ async function answerInChunks(
 }
 
 /** Nothing where it does not matter what the range consists of. */
-async function runsOf({ head, offset, length }: Request, conversation: Conversation): Promise<Run[]> {
+async function runsOf({ head, offset, length, signal }: Request, conversation: Conversation): Promise<Run[]> {
   const { disk } = conversation.agreement;
   const inOnePiece = (head.flags & CommandFlag.dontFragment) !== 0;
-  if (inOnePiece || length < HOLES_FROM_BYTES || !disk.contexts.includes(BASE_ALLOCATION)) return [];
+  if (inOnePiece || !disk.contexts.includes(BASE_ALLOCATION)) return [];
   const list = new StatusList();
-  const { signal } = conversation;
   await disk.blockStatus(BASE_ALLOCATION, { offset, length }, list, { extentsMax: EXTENTS_MAX, signal });
   const runs: Run[] = [];
   let at = offset;

@@ -14,8 +14,8 @@ export const STATUS_EXTENTS_MAX = 16_384;
 export const STATUS_BYTES_MAX = STATUS_EXTENTS_MAX * (12 + 16);
 
 export async function answerStatus(request: Request, conversation: Conversation): Promise<Answer> {
-  const { agreement, signal } = conversation;
-  const { disk, style } = agreement;
+  const { disk, style } = conversation.agreement;
+  const { signal } = request;
   const { contexts, length } = await wanted(request, conversation);
   const extentsMax = (request.head.flags & CommandFlag.oneExtent) !== 0 ? 1 : STATUS_EXTENTS_MAX;
   const reply = chunkReply(request.head, style as "structured" | "extended");

@@ -1,7 +1,7 @@
 // Buffers for payloads, used again: a fresh one of a megabyte costs more than reading into it. Owns how many are kept.
 
 /** Smaller ones are cheap to make, in bytes. */
-const POOLED_BYTES_MIN = 64 * 1024;
+export const POOLED_BYTES_MIN = 64 * 1024;
 
 export class BufferPool {
   readonly #keptBytesMax: number;

@@ -9,8 +9,6 @@ import type { Agreement } from "./negotiation.js";
 export interface Conversation {
   readonly agreement: Agreement;
   readonly buffers: BufferPool;
-  /** Aborts when nobody waits for answers any more. */
-  readonly signal: AbortSignal;
 }
 
 /** A request that makes sense as far as its head tells, with its payload. */
@@ -19,6 +17,8 @@ export interface Request {
   readonly offset: number;
   readonly length: number;
   readonly payload: Uint8Array | undefined;
+  /** Aborts when nobody waits for the answer any more. */
+  readonly signal: AbortSignal;
 }
 
 export interface Answer {

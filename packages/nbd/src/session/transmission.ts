@@ -21,6 +21,7 @@ import { type Judgement, judgeRequest } from "./judge-request.js";
 import type { Agreement } from "./negotiation.js";
 import { ReplyWriter } from "./reply-writer.js";
 import type { NbdLimits, NbdObserver } from "./session-options.js";
+import { SignalPool } from "./signal-pool.js";
 
 /** What a request takes beside its payload, in bytes, generously. */
 const REQUEST_OVERHEAD_BYTES = 1024;
@@ -35,7 +36,7 @@ export class Transmission {
   readonly #writer: ReplyWriter;
   readonly #inFlight: InFlight;
   /** Ends reads for a client that is gone. */
-  readonly #gone = new AbortController();
+  readonly #signals = new SignalPool();
   #closing = false;
   #failure: unknown;
 
@@ -48,7 +49,6 @@ export class Transmission {
     this.#conversation = {
       agreement,
       buffers: new BufferPool(Math.min(KEPT_BYTES_MAX, limits.inFlightBytesMax)),
-      signal: this.#gone.signal,
     };
   }
 
@@ -72,7 +72,7 @@ export class Transmission {
 
   /** Nobody waits for answers any more. */
   abandon(): void {
-    this.#gone.abort();
+    this.#signals.abort();
   }
 
   async #readRequests(): Promise<void> {
@@ -98,7 +98,11 @@ export class Transmission {
     try {
       const payload = await this.#payload(judgement.payloadBytes, error !== 0);
       const { offset, length } = judgement;
-      void this.#handle({ head, offset, length, payload }, error).finally(() => this.#inFlight.end(bytes));
+      const signal = this.#signals.take();
+      void this.#handle({ head, offset, length, payload, signal }, error).finally(() => {
+        this.#signals.give(signal);
+        this.#inFlight.end(bytes);
+      });
     } catch (failure) {
       this.#inFlight.end(bytes);
       throw failure;
@@ -148,8 +152,8 @@ export class Transmission {
   }
 
   async #answer(request: Request): Promise<Answer> {
-    const { agreement, signal } = this.#conversation;
-    const { offset, length, head } = request;
+    const { agreement } = this.#conversation;
+    const { offset, length, head, signal } = request;
     switch (head.command) {
       case Command.read:
         return await answerRead(request, this.#conversation);
@@ -166,7 +170,7 @@ export class Transmission {
 
   #errorOf(failure: unknown): number {
     if (failure instanceof RequestError) return failure.number;
-    if (!this.#gone.signal.aborted) {
+    if (!this.#signals.aborted) {
       this.#observer?.exportFailed?.({ name: this.#conversation.agreement.name, error: failure });
     }
     return errorNumberOf(failure);
@@ -175,7 +179,7 @@ export class Transmission {
   /** The connection is of no more use: whoever reads for it stops, and so does reading requests. */
   #fail(error: unknown): void {
     this.#failure ??= error;
-    this.#gone.abort();
+    this.#signals.abort();
     this.#channel.destroy();
   }
 }

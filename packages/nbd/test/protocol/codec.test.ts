@@ -17,6 +17,7 @@ import {
   decodeStatusPayload,
   encodeBlockStatus,
   encodeClientFlags,
+  encodeData,
   encodeDataHead,
   encodeError,
   encodeGreeting,
@@ -160,6 +161,9 @@ describe("what was encoded is decoded as it was", () => {
         const bytes = Buffer.concat([encodeDataHead(reply, offset, data.byteLength, done), data]);
         const chunk = { kind: "data", offset: BigInt(offset), data: Buffer.from(data) };
         expectChunk(reply, bytes, ChunkType.offsetData, done, chunk);
+        const whole = encodeData(reply, offset, data.byteLength, done);
+        whole.data.set(data);
+        expect(Buffer.from(whole.message).equals(bytes)).toBe(true);
       }),
     );
   });

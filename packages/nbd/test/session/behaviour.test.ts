@@ -49,6 +49,30 @@ describe("requests", () => {
     expect((await client.reply()).cookie).toBe(slow);
   });
 
+  it("have a signal each, however many are under way", async () => {
+    const signals = new Set<AbortSignal | undefined>();
+    const gate = held();
+    const disk = testExport(gate);
+    const { read } = disk;
+    disk.read = (offset, target, options) => {
+      signals.add(options.signal);
+      return read(offset, target, options);
+    };
+    const { client, stream } = await served(disk, {});
+    for (let round = 0; round < 2; round++) {
+      for (let count = 0; count < 20; count++) await client.send(Command.read, count * 512, 512);
+      await settled();
+      expect(signals.size).toBe(20);
+      if (round > 0) break;
+      gate.release();
+      for (let count = 0; count < 20; count++) await client.reply();
+    }
+    stream.destroy();
+    await settled();
+    expect([...signals].every((signal) => signal?.aborted)).toBe(true);
+    gate.release();
+  });
+
   it("with FUA are flushed before they are answered, and others are not", async () => {
     const disk = testExport();
     const { client } = await served(disk, { style: "extended" });
