@@ -25,8 +25,14 @@ const layers = {
     workspace: ["engine", "format", "block", "backend-http", "backend-node", "backend-memory"],
     outside: ["@oclif/core", "cli-progress", "undici"],
   },
+  metrics: { workspace: ["engine", "nbd"], outside: ["prom-client"] },
+  "plugin-prometheus": {
+    workspace: ["cli-kit", "engine", "metrics", "nbd"],
+    outside: ["@oclif/core", "prom-client"],
+  },
+  "plugin-dehydrate": { workspace: ["cli-kit", "engine", "format", "block"], outside: ["@oclif/core"] },
   cli: {
-    workspace: ["cli-kit", "engine", "format", "block"],
+    workspace: ["cli-kit", "engine", "nbd", "format", "block"],
     outside: ["@oclif/core", "@oclif/plugin-*"],
   },
 };

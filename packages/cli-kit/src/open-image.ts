@@ -2,13 +2,16 @@
 // decompression and tracing. Owns the wiring and what must be closed again.
 
 import type { IoOptions, ReadableBlockBackend } from "@qcow/block";
-import type { Qcow2Reader, ReferenceOpener } from "@qcow/engine";
+import type { Observer, Qcow2Reader, ReferenceOpener } from "@qcow/engine";
 import { parseAddress } from "./backend-address.js";
 import { type OpenBackendOptions, openBackend } from "./backend-registry.js";
 import { type BackingPolicy, referenceOpener } from "./backing-policy.js";
 import { CommandError } from "./command-error.js";
+import { mergeObservers } from "./merge-observers.js";
 import type { RemoteAccess } from "./remote-access.js";
 import { remoteReferenceOpener } from "./remote-references.js";
+import type { ImageStatistics, ImageWatch } from "./run-watch.js";
+import type { ImageWatcher } from "./run-watches.js";
 import { traced } from "./trace-log.js";
 
 export interface OpenImageOptions extends IoOptions {
@@ -19,11 +22,19 @@ export interface OpenImageOptions extends IoOptions {
   readonly remote?: RemoteAccess | undefined;
   /** Id or name of an internal snapshot to read instead of the active disk. */
   readonly snapshot?: string | undefined;
+  /** Told what the engine does. */
+  readonly observer?: Observer | undefined;
+  /** Those who want to know of every image that is opened. */
+  readonly watch?: ImageWatcher | undefined;
+  /** How the image is called in what they are told; made from the address when absent. */
+  readonly id?: string | undefined;
 }
 
 /** An image that can be read, with all files that it is made of. */
 export interface OpenImage extends AsyncDisposable {
   readonly reader: Qcow2Reader;
+  /** The bytes of the image itself. */
+  readonly source: ReadableBlockBackend;
   close(): Promise<void>;
 }
 
@@ -60,13 +71,17 @@ export async function openImage(address: string, options: OpenImageOptions): Pro
   ]);
   const source = await openSource(address, options);
   try {
+    const watch = options.watch?.({ address, writable: false, id: options.id });
     const reader = await Qcow2Reader.open(source, {
       signal: options.signal,
       snapshot: options.snapshot,
       compression: nodeCompression(),
       openReference: openerFor(address, options),
+      observer: mergeObservers([options.observer, watch?.observer]),
     });
-    return new OpenedImage(reader, source);
+    const opened = new OpenedImage(reader, source, watch);
+    watch?.opened?.(() => opened.statistics());
+    return opened;
   } catch (error) {
     await source.close();
     throw error;
@@ -75,18 +90,26 @@ export async function openImage(address: string, options: OpenImageOptions): Pro
 
 class OpenedImage implements OpenImage {
   readonly reader: Qcow2Reader;
-  readonly #source: ReadableBlockBackend;
+  readonly source: ReadableBlockBackend;
+  readonly #watch: ImageWatch | undefined;
 
-  constructor(reader: Qcow2Reader, source: ReadableBlockBackend) {
+  constructor(reader: Qcow2Reader, source: ReadableBlockBackend, watch: ImageWatch | undefined) {
     this.reader = reader;
-    this.#source = source;
+    this.source = source;
+    this.#watch = watch;
+  }
+
+  async statistics(): Promise<ImageStatistics> {
+    const { virtualSize } = this.reader;
+    return { virtualSize, fileSize: await this.source.size(), recycling: undefined };
   }
 
   async close(): Promise<void> {
     try {
+      this.#watch?.closed?.(await this.statistics().catch(() => undefined));
       await this.reader.close();
     } finally {
-      await this.#source.close();
+      await this.source.close();
     }
   }
 

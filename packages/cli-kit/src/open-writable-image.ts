@@ -2,19 +2,23 @@
 // the clock for slow I/O. Owns the wiring, and that both the image and its file are closed in every case.
 
 import type { BlockBackend, IoOptions } from "@qcow/block";
-import type { Observer, Qcow2Image } from "@qcow/engine";
+import type { ImageConfig, Observer, Qcow2Image } from "@qcow/engine";
 import { parseAddress } from "./backend-address.js";
 import { referenceOpener } from "./backing-policy.js";
+import { mergeObservers } from "./merge-observers.js";
 import { openForWriting } from "./open-for-writing.js";
 import { type OpenImageOptions, openerFor } from "./open-image.js";
+import type { ImageStatistics, ImageWatch } from "./run-watch.js";
 
 export interface OpenWritableImageOptions extends Omit<OpenImageOptions, "snapshot"> {
   /** Flushes do nothing: fast, and after a power failure the image may be lost. */
   readonly unsafeBuffering?: boolean | undefined;
   /** Opens the data file; by default it is opened under the policy. */
   readonly openDataFile?: ((name: string, io: IoOptions) => Promise<BlockBackend>) | undefined;
-  /** Given a line for each operation that takes over 30 seconds. */
+  /** Given a line for each operation that takes over 30 seconds, unless `observer` has a `slowIo` of its own. */
   readonly warn?: ((line: string) => void) | undefined;
+  /** How the image behaves while it is in use: what becomes of free space, for example. */
+  readonly config?: ImageConfig | undefined;
 }
 
 /** An image that can be changed. */
@@ -31,7 +35,9 @@ export async function openWritableImage(
 ): Promise<WritableImage> {
   const backend = await openForWriting(address, options);
   try {
-    return new OpenedWritableImage(await openImageIn(backend, address, options), backend);
+    const watch = watchOf(address, options);
+    const image = await openWatched(backend, address, options, watch);
+    return new OpenedWritableImage(image, backend, watch);
   } catch (error) {
     await backend.close();
     throw error;
@@ -44,18 +50,41 @@ export async function openImageIn(
   address: string,
   options: OpenWritableImageOptions,
 ): Promise<Qcow2Image> {
+  return await openWatched(backend, address, options, watchOf(address, options));
+}
+
+function watchOf(address: string, { watch, id, config }: OpenWritableImageOptions): ImageWatch | undefined {
+  return watch?.({ address, writable: true, id: id ?? config?.id });
+}
+
+async function openWatched(
+  backend: BlockBackend,
+  address: string,
+  options: OpenWritableImageOptions,
+  watch: ImageWatch | undefined,
+): Promise<Qcow2Image> {
   const [{ Qcow2Image }, { nodeCompression, systemClock }] = await Promise.all([
     import("@qcow/engine"),
     import("@qcow/backend-node"),
   ]);
-  return await Qcow2Image.open(backend, {
+  const { observer } = options;
+  const slow = observer?.slowIo === undefined ? slowIoObserver(options.warn) : undefined;
+  const image = await Qcow2Image.open(backend, {
     signal: options.signal,
     compression: nodeCompression(),
     openReference: openerFor(address, options),
     openDataFile: options.openDataFile ?? dataFileOpener(address, options),
     time: systemClock,
-    observer: slowIoObserver(options.warn),
+    config: options.config,
+    observer: mergeObservers([slow, observer, watch?.observer]),
   });
+  watch?.opened?.(() => statisticsOf(image, backend));
+  return image;
+}
+
+async function statisticsOf(image: Qcow2Image, backend: BlockBackend): Promise<ImageStatistics> {
+  const { virtualSize, recycling } = image;
+  return { virtualSize, fileSize: await backend.size(), recycling };
 }
 
 /** Runs `job` with what was opened and closes that afterwards; when both fail, what `job` says is told. */
@@ -104,15 +133,19 @@ export function slowIoObserver(warn: ((line: string) => void) | undefined): Obse
 class OpenedWritableImage implements WritableImage {
   readonly image: Qcow2Image;
   readonly #backend: BlockBackend;
+  readonly #watch: ImageWatch | undefined;
 
-  constructor(image: Qcow2Image, backend: BlockBackend) {
+  constructor(image: Qcow2Image, backend: BlockBackend, watch: ImageWatch | undefined) {
     this.image = image;
     this.#backend = backend;
+    this.#watch = watch;
   }
 
   async close(): Promise<void> {
     try {
       await this.image.close();
+      // By now the file is as short as it gets.
+      this.#watch?.closed?.(await statisticsOf(this.image, this.#backend).catch(() => undefined));
     } finally {
       await this.#backend.close();
     }

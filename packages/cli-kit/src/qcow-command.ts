@@ -2,18 +2,14 @@
 // around `run`; what a command does is its own file.
 
 import { Command } from "@oclif/core/command";
-import type { Hooks, InferredArgs, InferredFlags } from "@oclif/core/interfaces";
+import type { InferredArgs, InferredFlags } from "@oclif/core/interfaces";
 import type { BlockBackend, LongOptions, ReadableBlockBackend } from "@qcow/block";
 import type { Qcow2Image } from "@qcow/engine";
 import { printable } from "@qcow/format";
 import { parseAddress } from "./backend-address.js";
-import {
-  type BackendHookOptions,
-  hasBackendScheme,
-  type OpenBackendOptions,
-  registerBackendScheme,
-} from "./backend-registry.js";
+import { hasBackendScheme, type OpenBackendOptions, registerBackendScheme } from "./backend-registry.js";
 import { CommandError } from "./command-error.js";
+import { type CommandExtension, extensionFlags, loadExtensions } from "./command-extension.js";
 import { COMMON_FLAGS, type CommonFlags } from "./common-flags.js";
 import { printFailure } from "./error-report.js";
 import { ExitCode } from "./exit-codes.js";
@@ -23,15 +19,13 @@ import { openForWriting } from "./open-for-writing.js";
 import { type OpenImage, type OpenImageOptions, openImage, openSource } from "./open-image.js";
 import { type OpenWritableImageOptions, openWritableImage, usingImage } from "./open-writable-image.js";
 import { type ProgressDisplay, startProgress } from "./progress.js";
+import type { QcowHooks } from "./qcow-hooks.js";
 import { RemoteAccess } from "./remote-access.js";
 import type { RemoteFlags } from "./remote-flags.js";
 import { statisticsLine } from "./remote-statistics.js";
+import type { NbdReports } from "./run-watch.js";
+import { RunWatches } from "./run-watches.js";
 import { hasOutputBegun, isOutputClosed, takeOverOutputErrors, writeOutput } from "./standard-output.js";
-
-/** The hooks that qcow adds to oclif's own. */
-export interface QcowHooks extends Hooks {
-  "qcow:backends": { options: BackendHookOptions & Record<string, unknown>; return: void };
-}
 
 /** What a command that changes an image may say about how. */
 export interface TargetOptions {
@@ -48,6 +42,8 @@ export type QcowArgs<T extends typeof Command> = InferredArgs<T["args"]>;
  */
 export abstract class QcowCommand<T extends typeof Command> extends Command {
   static override baseFlags = COMMON_FLAGS;
+  /** Whether plugins can add flags (command-extension.ts); oclif's manifest tells it to help. */
+  static takesExtensions = true;
 
   // Set by init, which oclif awaits before it calls run.
   protected flags!: QcowFlags<T>;
@@ -55,6 +51,7 @@ export abstract class QcowCommand<T extends typeof Command> extends Command {
   #interruption: Interruption | undefined;
   #progress: ProgressDisplay | undefined;
   #remote: RemoteAccess | undefined;
+  readonly #watches = new RunWatches();
   /** Whether the document on stdout has what `--stats` asks for. */
   #hasTold = false;
 
@@ -80,8 +77,9 @@ export abstract class QcowCommand<T extends typeof Command> extends Command {
     await super.init();
     takeOverOutputErrors();
     this.#interruption = watchInterrupts();
+    const { all, failures } = await loadExtensions(this.config);
     try {
-      const { args, flags } = await this.parse(this.ctor);
+      const { args, flags } = await this.parse(all.length === 0 ? this.ctor : this.#extended(all));
       this.flags = flags as QcowFlags<T>;
       this.args = args as QcowArgs<T>;
     } catch (error) {
@@ -89,6 +87,31 @@ export abstract class QcowCommand<T extends typeof Command> extends Command {
       this.parsed = true;
       throw usageError(error);
     }
+    for (const { plugin, error } of failures) this.#warn(`the plugin ${plugin} adds no flags`, error);
+    await this.#watches.begin(all, {
+      command: this.#name,
+      version: this.config.version,
+      flags: this.flags,
+      signal: this.signal,
+      note: (line) => this.note(line),
+    });
+  }
+
+  get #name(): string {
+    return this.id ?? "";
+  }
+
+  /** What oclif's parser wants to know of this command, with the flags of `extensions`. */
+  #extended(extensions: readonly CommandExtension[]): typeof Command {
+    const { ctor } = this;
+    const own = { ...ctor.baseFlags, ...ctor.flags };
+    const flags = { ...ctor.flags, ...extensionFlags(extensions, this.#name, own) };
+    return Object.assign(Object.create(ctor), { flags, args: ctor.args, baseFlags: ctor.baseFlags });
+  }
+
+  #warn(what: string, error: unknown): void {
+    const why = error instanceof Error ? error.message : String(error);
+    this.note(`Warning: ${printable(`${what}: ${why}`)}`);
   }
 
   /** Aborted by SIGINT, SIGTERM and SIGHUP; to be handed to everything that may take long. */
@@ -151,16 +174,25 @@ export abstract class QcowCommand<T extends typeof Command> extends Command {
       policy: this.flags.backing,
       trace: this.flags.trace ? traceLine : undefined,
       remote: this.#remoteAccess(),
+      watch: this.#watches.image,
     };
   }
 
+  /** What an NBD server is to report to, as its observer; undefined when nobody wants to know. */
+  protected get nbdReports(): NbdReports | undefined {
+    return this.#watches.nbd;
+  }
+
   #remoteAccess(): RemoteAccess {
-    this.#remote ??= new RemoteAccess({
+    if (this.#remote !== undefined) return this.#remote;
+    const remote = new RemoteAccess({
       // Absent where a command does not have them.
       flags: this.flags as RemoteFlags,
       trace: this.flags.trace ? traceLine : undefined,
     });
-    return this.#remote;
+    this.#watches.http(() => remote.statistics);
+    this.#remote = remote;
+    return remote;
   }
 
   /** `document` with what `--stats` asks for, where that fits in. */
@@ -197,9 +229,13 @@ export abstract class QcowCommand<T extends typeof Command> extends Command {
   }
 
   /** Opens an image for reading its contents. The caller closes it. */
-  protected async openImage(address: string, snapshot?: string): Promise<OpenImage> {
+  protected async openImage(
+    address: string,
+    snapshot?: string,
+    told: Pick<OpenImageOptions, "observer" | "id"> = {},
+  ): Promise<OpenImage> {
     await this.#loadBackends(address);
-    return openImage(address, { ...this.openOptions(), snapshot });
+    return openImage(address, { ...this.openOptions(), ...told, snapshot });
   }
 
   /** Opens the bytes of a local image for changing them, under an exclusive lock. The caller closes it. */
@@ -248,8 +284,13 @@ export abstract class QcowCommand<T extends typeof Command> extends Command {
     });
   }
 
-  override async finally(_error: Error | undefined): Promise<void> {
+  override async finally(error: Error | undefined): Promise<void> {
     this.#progress?.stop();
+    const exitCode = Number(process.exitCode ?? ExitCode.ok);
+    const interrupted = this.#interruption?.signal.aborted === true;
+    await this.#watches.finish({ exitCode, error, interrupted }, (failure) =>
+      this.#warn("what watches this command failed", failure),
+    );
     this.#interruption?.dispose();
     // Node.js would wait for a reader of stdout that does not read.
     if (this.#interruption?.signal.aborted && process.stdout.writableLength > 0) process.exit();

@@ -16,6 +16,8 @@ export interface RunOptions {
   readonly env?: NodeJS.ProcessEnv;
   /** What comes on stdin; nothing by default. */
   readonly stdin?: Uint8Array;
+  /** Whether stdin stays open until the program ends; closed after `stdin` by default. */
+  readonly keepStdin?: boolean;
   /** Called with the child once it runs. */
   readonly onStart?: (child: ReturnType<typeof spawn>) => void;
 }
@@ -23,7 +25,7 @@ export interface RunOptions {
 /** Runs `qcow` with `args` and collects what it prints. */
 export function runQcow(
   args: readonly string[],
-  { cwd, env = {}, stdin, onStart }: RunOptions = {},
+  { cwd, env = {}, stdin, keepStdin, onStart }: RunOptions = {},
 ): Promise<Ran> {
   const child = spawn(process.execPath, [PROGRAM, ...args], {
     cwd,
@@ -31,7 +33,8 @@ export function runQcow(
     stdio: ["pipe", "pipe", "pipe"],
   });
   // A program that does not read to the end breaks the pipe.
-  child.stdin.on("error", () => undefined).end(stdin);
+  child.stdin.on("error", () => undefined);
+  if (keepStdin !== true) child.stdin.end(stdin);
   const stdout: Buffer[] = [];
   const stderr: Buffer[] = [];
   child.stdout.on("data", (chunk: Buffer) => stdout.push(chunk));
