@@ -8,6 +8,7 @@ type Members<T> = readonly (keyof T & string)[];
 
 /** The compiler holds these lists complete. */
 const OBSERVER = membersOf<Observer>({
+  guestOperation: true,
   guestRead: true,
   hostRead: true,
   guestWrite: true,

@@ -65,7 +65,7 @@ export function openerFor(address: string, options: OpenImageOptions): Reference
 
 /** Opens an image for reading its contents. */
 export async function openImage(address: string, options: OpenImageOptions): Promise<OpenImage> {
-  const [{ Qcow2Reader }, { nodeCompression }] = await Promise.all([
+  const [{ Qcow2Reader }, { nodeCompression, systemClock }] = await Promise.all([
     import("@qcow/engine"),
     import("@qcow/backend-node"),
   ]);
@@ -77,6 +77,7 @@ export async function openImage(address: string, options: OpenImageOptions): Pro
       snapshot: options.snapshot,
       compression: nodeCompression(),
       openReference: openerFor(address, options),
+      time: systemClock,
       observer: mergeObservers([options.observer, watch?.observer]),
     });
     const opened = new OpenedImage(reader, source, watch);

@@ -3,7 +3,20 @@
 
 import type { ReadPurpose } from "@qcow/block";
 
+export type GuestOperation = "read" | "write" | "compressed write" | "write zeroes" | "discard" | "flush";
+
 export interface Observer {
+  /**
+   * An operation of a caller has ended, the waiting for others included. `elapsedMs` is absent without a clock
+   * (`time`). `flush` has no range: its offset and length are 0.
+   */
+  guestOperation?(event: {
+    readonly operation: GuestOperation;
+    readonly offset: number;
+    readonly length: number;
+    readonly elapsedMs: number | undefined;
+    readonly outcome: "done" | "failed" | "cancelled";
+  }): void;
   /** Guest bytes handed to a caller. */
   guestRead?(event: { readonly offset: number; readonly length: number }): void;
   /** One read of the image's (or a layer's) file. */

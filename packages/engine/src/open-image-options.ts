@@ -1,14 +1,12 @@
 // What a caller may say when opening an image for writing. Owns the shapes.
 
-import type { BlockBackend, IoOptions, TimeBackend } from "@qcow/block";
+import type { BlockBackend, IoOptions } from "@qcow/block";
 import type { ImageConfig } from "./config/image-config.js";
 import type { OpenOptions } from "./open-options.js";
 
 export interface OpenImageOptions extends Omit<OpenOptions, "snapshot"> {
   /** Opens the external data file, whose name the image records, for writing; needed for images that have one. */
   readonly openDataFile?: ((name: string, options: IoOptions) => Promise<BlockBackend>) | undefined;
-  /** The clock by which operations of over 30 seconds are told to `observer.slowIo`. */
-  readonly time?: TimeBackend | undefined;
   /**
    * `lazy`: refcounts are written when the image is closed, under the dirty bit until then. `strict`: with each flush.
    * What the image itself says when absent; always `strict` in version 2.

@@ -1,6 +1,6 @@
 // What a caller may say when opening an image. Owns the shapes and defaults.
 
-import type { CompressionBackend, IoOptions, ReadableBlockBackend } from "@qcow/block";
+import type { CompressionBackend, IoOptions, ReadableBlockBackend, TimeBackend } from "@qcow/block";
 import type { Observer } from "./observer.js";
 
 /** A file that an image names: its backing file, or its external data file. */
@@ -36,6 +36,8 @@ export interface OpenOptions extends IoOptions {
   /** Most bytes of L2 tables kept in memory, over all layers; default 32 MiB, at least one table for each layer. */
   readonly metadataCacheBytes?: number | undefined;
   readonly observer?: Observer | undefined;
+  /** The clock of `observer.guestOperation`; that of the background and of `observer.slowIo` too, of images open for writing. */
+  readonly time?: TimeBackend | undefined;
 }
 
 export const METADATA_CACHE_BYTES_DEFAULT = 32 * 1024 * 1024;

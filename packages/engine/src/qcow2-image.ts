@@ -12,20 +12,20 @@ import type { Extent, ExtentBatch } from "./extent.js";
 import type { ImageMetadata } from "./image-metadata.js";
 import { type Chain, openChain } from "./layers/open-chain.js";
 import { GUEST_SECTOR_BYTES } from "./layers/whole-sectors.js";
+import type { GuestOperation } from "./observer.js";
 import type { OpenImageOptions } from "./open-image-options.js";
 import { type GuestRange, type LayerInfo, Qcow2Reader } from "./qcow2-reader.js";
 import { readHead } from "./read-head.js";
 import type { Recycler } from "./recycle/recycler.js";
 import { startRecycling } from "./recycle/start-recycling.js";
-import { type GuestTotals, type RecyclingStatistics, statisticsOf } from "./recycle/statistics.js";
+import { type RecyclingStatistics, statisticsOf } from "./recycle/statistics.js";
 import { repairDirty } from "./repair/repair-dirty.js";
 import { growDisk, type ResizeContext, requireResizable, shrinkDisk } from "./resize/resize-disk.js";
 import { requireNotCorrupt } from "./tables/header-store.js";
 import { closeDisk } from "./write/close-disk.js";
+import { GuestOperations } from "./write/guest-operations.js";
 import { openDataFile } from "./write/open-data-file.js";
 import { type ActiveDisk, openDisk } from "./write/open-disk.js";
-import { Operations } from "./write/operations.js";
-import { SlowIoWatch } from "./write/slow-io-watch.js";
 import { whileLocked } from "./write/while-locked.js";
 import { writeCompressedGuest } from "./write/write-compressed.js";
 import { type WriteContext, writeContext } from "./write/write-context.js";
@@ -55,16 +55,13 @@ export class Qcow2Image implements AsyncDisposable {
   readonly #reader: Qcow2Reader;
   readonly #disk: ActiveDisk;
   readonly #context: WriteContext;
-  readonly #watch: SlowIoWatch;
-  readonly #operations = new Operations();
-  readonly #observer: OpenImageOptions["observer"];
+  readonly #operations: GuestOperations;
   /** What callers may reach: differs from the disk's own size while that is being changed. */
   #size: number;
   #prepared: Promise<void> | undefined;
   #resizing: Promise<void> = Promise.resolve();
   #closing: Promise<void> | undefined;
   #recycler: Recycler | undefined;
-  readonly #totals: GuestTotals = { read: 0, written: 0, discarded: 0 };
   readonly #config: ImageConfig | undefined;
 
   private constructor(
@@ -76,9 +73,8 @@ export class Qcow2Image implements AsyncDisposable {
   ) {
     this.#backend = backend;
     this.#disk = disk;
-    this.#observer = options.observer;
     this.#reader = Qcow2Reader.of(chain, options);
-    this.#watch = new SlowIoWatch(options.time, options.observer, () => this.#context.locks.describe());
+    this.#operations = new GuestOperations(options, () => this.#context.locks.describe());
     this.#size = disk.tables.virtualSize;
     this.#config = options.config;
     this.#context = writeContext(backend, chain, disk, data, options, (offset, target, io) =>
@@ -129,7 +125,7 @@ export class Qcow2Image implements AsyncDisposable {
   /** Free space and what becomes of it; undefined when it is not recycled (`config`). */
   get recycling(): RecyclingStatistics | undefined {
     if (this.#recycler === undefined) return undefined;
-    return statisticsOf(this.#recycler.states, this.#context.geometry.clusterSize, this.#totals);
+    return statisticsOf(this.#recycler, this.#context.geometry.clusterSize, this.#operations.totals);
   }
 
   /** See `Qcow2Reader.layers`. */
@@ -150,7 +146,7 @@ export class Qcow2Image implements AsyncDisposable {
   /** Fills `target` with the disk's bytes from `offset` on. */
   async read(offset: number, target: Uint8Array, options: IoOptions = {}): Promise<void> {
     this.#requireRange(offset, target.byteLength);
-    await this.#run("read", offset, target.byteLength, async () => {
+    await this.#operations.run("read", offset, target.byteLength, options, async () => {
       const unlock = await lockClusters(this.#context, offset, offset + target.byteLength, false, options);
       try {
         await this.#reader.read(offset, target, options);
@@ -158,7 +154,6 @@ export class Qcow2Image implements AsyncDisposable {
         unlock();
       }
     });
-    this.#totals.read += target.byteLength;
   }
 
   /** See `Qcow2Reader.map`; what is written meanwhile may or may not show. */
@@ -176,7 +171,6 @@ export class Qcow2Image implements AsyncDisposable {
     await this.#change("write", offset, source.byteLength, options, () =>
       writeGuest(this.#context, offset, source, options),
     );
-    this.#noteWrite(offset, source.byteLength);
   }
 
   /**
@@ -187,7 +181,6 @@ export class Qcow2Image implements AsyncDisposable {
     await this.#change("compressed write", offset, source.byteLength, options, () =>
       writeCompressedGuest(this.#context, offset, source, options),
     );
-    this.#noteWrite(offset, source.byteLength);
   }
 
   /** Makes a range read as zero. */
@@ -195,7 +188,6 @@ export class Qcow2Image implements AsyncDisposable {
     await this.#change("write zeroes", offset, length, options, () =>
       zeroGuest(this.#context, offset, offset + length, options.unmap ?? false, options),
     );
-    this.#observer?.guestDiscard?.({ offset, length });
   }
 
   /** Gives a range up: it reads as zero, and whole clusters in it are free. `QCOW2_UNSUPPORTED_CHANGE`: not enabled. */
@@ -204,8 +196,6 @@ export class Qcow2Image implements AsyncDisposable {
     await this.#change("discard", offset, length, options, () =>
       zeroGuest(this.#context, offset, offset + length, true, options),
     );
-    this.#totals.discarded += length;
-    this.#observer?.guestDiscard?.({ offset, length });
   }
 
   /** Resolves once everything that was acknowledged before the call is durable. */
@@ -213,7 +203,7 @@ export class Qcow2Image implements AsyncDisposable {
     this.#requireOpen();
     options.signal?.throwIfAborted();
     this.#disk.committer.coverEarlierWriters();
-    await this.#run("flush", 0, 0, () => this.#disk.committer.commit());
+    await this.#operations.run("flush", 0, 0, options, () => this.#disk.committer.commit());
     this.#recycler?.notify();
   }
 
@@ -272,7 +262,7 @@ export class Qcow2Image implements AsyncDisposable {
   }
 
   async #change(
-    operation: string,
+    operation: GuestOperation,
     offset: number,
     length: number,
     options: IoOptions,
@@ -282,20 +272,11 @@ export class Qcow2Image implements AsyncDisposable {
     options.signal?.throwIfAborted();
     this.#requireSound();
     if (length === 0) return;
-    await this.#run(operation, offset, length, async () => {
+    await this.#operations.run(operation, offset, length, options, async () => {
       await this.#prepare();
       await job();
     });
     this.#recycler?.notify();
-  }
-
-  #run<T>(operation: string, offset: number, length: number, job: () => Promise<T>): Promise<T> {
-    return this.#operations.run(() => this.#watch.run(operation, offset, length, job));
-  }
-
-  #noteWrite(offset: number, length: number): void {
-    this.#totals.written += length;
-    this.#observer?.guestWrite?.({ offset, length });
   }
 
   #prepare(): Promise<void> {
@@ -318,7 +299,7 @@ export class Qcow2Image implements AsyncDisposable {
     await this.#resizing;
     await this.#operations.idle();
     await this.#recycler?.close();
-    this.#watch.close();
+    this.#operations.close();
     try {
       await closeDisk(this.#backend, this.#disk);
     } finally {

@@ -1,8 +1,9 @@
 // The read side of an image, for callers: a thin façade over layers/, mapping/ and read/.
 
-import type { CompressionBackend, IoOptions, ReadableBlockBackend } from "@qcow/block";
+import type { IoOptions, ReadableBlockBackend } from "@qcow/block";
 import { EngineError } from "./engine-error.js";
 import { type Extent, type ExtentBatch, ExtentFlag } from "./extent.js";
+import { type OperationReports, reportOperation } from "./guest-operation.js";
 import type { ImageMetadata } from "./image-metadata.js";
 import type { Layer } from "./layers/layer.js";
 import { type Chain, openChain } from "./layers/open-chain.js";
@@ -10,7 +11,6 @@ import { invalidRunError } from "./mapping/invalid-run.js";
 import { mapChain } from "./mapping/map-chain.js";
 import { mapExtents } from "./mapping/map-extents.js";
 import { seekExtent } from "./mapping/seek.js";
-import type { Observer } from "./observer.js";
 import type { OpenOptions } from "./open-options.js";
 import { CHUNK_BYTES_DEFAULT, type ChunkOptions, readChunks } from "./read/chunks.js";
 import { executeRead, type ReadContext } from "./read/execute-read.js";
@@ -44,16 +44,12 @@ export interface LayerInfo {
 export class Qcow2Reader implements AsyncDisposable {
   readonly #chain: Chain;
   readonly #context: ReadContext;
-  readonly #observer: Observer | undefined;
+  readonly #reports: OperationReports;
   #closed = false;
 
-  private constructor(
-    chain: Chain,
-    compression: CompressionBackend | undefined,
-    observer: Observer | undefined,
-  ) {
+  private constructor(chain: Chain, { compression, observer, time }: OpenOptions, reports: OperationReports) {
     this.#chain = chain;
-    this.#observer = observer;
+    this.#reports = { observer: reports.observer, time };
     this.#context = { layers: chain.layers, compression, observer, scratch: new ScratchPool() };
   }
 
@@ -62,12 +58,12 @@ export class Qcow2Reader implements AsyncDisposable {
    * were opened for references, not the backend.
    */
   static async open(backend: ReadableBlockBackend, options: OpenOptions = {}): Promise<Qcow2Reader> {
-    return Qcow2Reader.of(await openChain(backend, options), options);
+    return new Qcow2Reader(await openChain(backend, options), options, options);
   }
 
-  /** A reader of `chain`, for those who have opened one themselves. @internal */
+  /** A reader of `chain` whose reads are not those of a guest, or reported by the caller. @internal */
   static of(chain: Chain, options: Pick<OpenOptions, "compression" | "observer">): Qcow2Reader {
-    return new Qcow2Reader(chain, options.compression, options.observer);
+    return new Qcow2Reader(chain, options, {});
   }
 
   /** What the image itself says. */
@@ -123,26 +119,11 @@ export class Qcow2Reader implements AsyncDisposable {
   async read(offset: number, target: Uint8Array, options: IoOptions = {}): Promise<void> {
     // A caller without types may say nothing; that must not mean the disk's start.
     const end = this.#rangeEnd({ offset: offset ?? Number.NaN, length: target.byteLength });
-    const { layers } = this.#context;
-    for (let at = offset; at < end; ) {
-      options.signal?.throwIfAborted();
-      const mapping = await mapChain(layers, at, end, undefined, options);
-      const plan = planRead(mapping.runs);
-      if (plan.invalidRun >= 0) {
-        const index = plan.invalidRun;
-        const { label } = layers[mapping.runs.depth[index] as number] as Layer;
-        throw invalidRunError(
-          label,
-          mapping.runs.start[index] as number,
-          mapping.runs.extra[index] as number,
-        );
-      }
-      this.#refuseEncrypted(plan.spans);
-      zeroGaps(mapping.runs, target, offset);
-      await executeRead(this.#context, plan.spans, target, offset, options);
-      at = mapping.end;
-    }
-    this.#observer?.guestRead?.({ offset, length: target.byteLength });
+    const length = target.byteLength;
+    await reportOperation(this.#reports, "read", offset, length, options, () =>
+      this.#read(offset, end, target, options),
+    );
+    this.#reports.observer?.guestRead?.({ offset, length });
   }
 
   /** What the disk consists of, in order and without gaps, as `qemu-img map` says it. */
@@ -190,6 +171,28 @@ export class Qcow2Reader implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  async #read(offset: number, end: number, target: Uint8Array, options: IoOptions): Promise<void> {
+    const { layers } = this.#context;
+    for (let at = offset; at < end; ) {
+      options.signal?.throwIfAborted();
+      const mapping = await mapChain(layers, at, end, undefined, options);
+      const plan = planRead(mapping.runs);
+      if (plan.invalidRun >= 0) {
+        const index = plan.invalidRun;
+        const { label } = layers[mapping.runs.depth[index] as number] as Layer;
+        throw invalidRunError(
+          label,
+          mapping.runs.start[index] as number,
+          mapping.runs.extra[index] as number,
+        );
+      }
+      this.#refuseEncrypted(plan.spans);
+      zeroGaps(mapping.runs, target, offset);
+      await executeRead(this.#context, plan.spans, target, offset, options);
+      at = mapping.end;
+    }
   }
 
   #rangeEnd(range: GuestRange): number {

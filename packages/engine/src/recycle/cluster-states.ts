@@ -57,6 +57,8 @@ export class ClusterStates implements ClusterLifecycle {
   #clusters = 0;
   readonly #counts = new Float64Array(CLUSTER_STATES.length);
   readonly #totals = new Float64Array(CLUSTER_STATES.length);
+  #taken = 0;
+  #cancelled = 0;
 
   /**
    * `hasReferences` says whether a cluster that nobody has taken has a refcount above 0 nevertheless: a crash may leave
@@ -81,6 +83,16 @@ export class ClusterStates implements ClusterLifecycle {
   /** How many clusters have come into `state`, over all. */
   total(state: ClusterState): number {
     return this.#totals[CODES[state]] as number;
+  }
+
+  /** How many clusters were taken, over all, for anything but a copy. */
+  get takenTotal(): number {
+    return this.#taken;
+  }
+
+  /** How many copies nothing came to reference, over all. */
+  get cancelledTotal(): number {
+    return this.#cancelled;
   }
 
   /** How many clusters nothing uses. */
@@ -141,11 +153,14 @@ export class ClusterStates implements ClusterLifecycle {
 
   taken(first: number, count: number, asCopy: boolean): void {
     const to = asCopy ? "copying" : "used";
+    if (!asCopy) this.#taken += count;
     for (let index = first; index < first + count; index++) this.change(index, 1, this.state(index), to);
   }
 
   freed(index: number): void {
-    this.change(index, 1, this.state(index), this.#wiped.delete(index) ? "erased" : "junk");
+    const from = this.state(index);
+    if (from === "copying" || from === "copied" || from === "flushed") this.#cancelled++;
+    this.change(index, 1, from, this.#wiped.delete(index) ? "erased" : "junk");
     this.onFreed();
   }
 

@@ -38,6 +38,7 @@ export class Recycler {
   #wake: (() => void)[] = [];
   /** Junk when a compaction last found nothing to move: there is no point in another before that changes. */
   #futileAt = -1;
+  #compactions = 0;
 
   /** `stop` ends it: the signal of `context` is its. */
   constructor(context: RecycleContext, options: RecyclerOptions, stop: AbortController) {
@@ -80,6 +81,11 @@ export class Recycler {
     this.notify();
     await Promise.all([this.#worker, this.#flusher]);
     this.#context.disk.allocator.follow(undefined);
+  }
+
+  /** How many compactions began. */
+  get compactions(): number {
+    return this.#compactions;
   }
 
   get states(): ClusterStates {
@@ -136,6 +142,7 @@ export class Recycler {
   async #compact(): Promise<void> {
     const { states } = this.#context;
     const before = states.clusters;
+    this.#compactions++;
     await this.#context.prepare();
     const moved = await new MovePass(this.#context, this.#end()).run();
     await cutFile(this.#context);

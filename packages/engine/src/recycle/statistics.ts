@@ -1,6 +1,6 @@
 // The numbers of an image whose free space is recycled, in bytes: what metrics show. Owns the shape and its filling.
 
-import type { ClusterStates } from "./cluster-states.js";
+import type { Recycler } from "./recycler.js";
 
 export interface RecyclingStatistics {
   /** In use now, tables included. */
@@ -18,6 +18,13 @@ export interface RecyclingStatistics {
   readonly copiedTotal: number;
   readonly flushedTotal: number;
   readonly referencedTotal: number;
+  /** Over all: what was taken to hold something, or to be erased. */
+  readonly takenTotal: number;
+  /** Over all: what was to be moved, and what of that was not, because the guest wrote there or gave it up. */
+  readonly movesTotal: number;
+  readonly cancelledMovesTotal: number;
+  /** How often clusters were moved so that the file could become shorter. Not in bytes. */
+  readonly compactions: number;
   /** Guest bytes since the image was opened. */
   readonly readTotal: number;
   readonly writtenTotal: number;
@@ -32,7 +39,7 @@ export interface GuestTotals {
 }
 
 export function statisticsOf(
-  states: ClusterStates,
+  { states, compactions }: Pick<Recycler, "states" | "compactions">,
   clusterSize: number,
   guest: GuestTotals,
 ): RecyclingStatistics {
@@ -50,6 +57,10 @@ export function statisticsOf(
     copiedTotal: states.total("copied") * clusterSize,
     flushedTotal: states.total("flushed") * clusterSize,
     referencedTotal: states.total("referenced") * clusterSize,
+    takenTotal: states.takenTotal * clusterSize,
+    movesTotal: states.total("copying") * clusterSize,
+    cancelledMovesTotal: states.cancelledTotal * clusterSize,
+    compactions,
     readTotal: guest.read,
     writtenTotal: guest.written,
     discardedTotal: guest.discarded,

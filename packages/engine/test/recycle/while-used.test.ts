@@ -128,6 +128,11 @@ test("S-0.9.4-7: a move that was cancelled while it waited is not copied", async
   await it.pass(4000);
   expect(count(it.events, "copying>copied")).toBe(31);
   expect(count(it.events, "copying>junk")).toBe(1);
+  expect(it.image.recycling).toMatchObject({
+    movesTotal: 32 * CLUSTER,
+    cancelledMovesTotal: CLUSTER,
+    compactions: 1,
+  });
   await it.pass(30_000);
   const expected = [...afterHalf];
   expected[40] = 150;

@@ -1,0 +1,34 @@
+// Telling an observer how an operation of the guest ended and how long it took. Owns the measuring; without somebody who
+// listens there is none.
+
+import type { IoOptions, TimeBackend } from "@qcow/block";
+import type { GuestOperation, Observer } from "./observer.js";
+
+export interface OperationReports {
+  readonly observer?: Observer | undefined;
+  readonly time?: TimeBackend | undefined;
+}
+
+/** Runs `job`, which is `operation` on a part of the disk; it counts as cancelled if the signal of `io` has aborted. */
+export function reportOperation(
+  { observer, time }: OperationReports,
+  operation: GuestOperation,
+  offset: number,
+  length: number,
+  { signal }: IoOptions,
+  job: () => Promise<void>,
+): Promise<void> {
+  if (observer?.guestOperation === undefined) return job();
+  const startMs = time?.monotonicMs();
+  const report = (outcome: "done" | "failed" | "cancelled"): void => {
+    const elapsedMs = time === undefined || startMs === undefined ? undefined : time.monotonicMs() - startMs;
+    observer.guestOperation?.({ operation, offset, length, elapsedMs, outcome });
+  };
+  return job().then(
+    () => report("done"),
+    (error: unknown) => {
+      report(signal?.aborted === true ? "cancelled" : "failed");
+      throw error;
+    },
+  );
+}
