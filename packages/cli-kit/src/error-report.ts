@@ -19,7 +19,13 @@ export interface ErrorReport {
 }
 
 /** Classes of the layers below whose codes are API. */
-const LAYER_ERRORS = new Set(["FormatError", "EngineError", "BackendError", "CommandError"]);
+const LAYER_ERRORS = new Set([
+  "FormatError",
+  "EngineError",
+  "BackendError",
+  "CommandError",
+  "DehydrateError",
+]);
 
 const HINTS: Readonly<Record<string, string>> = {
   BACKEND_NOT_FOUND: "Check the name and the folder.",
