@@ -13,6 +13,11 @@ export interface Libc {
   fallocate(fd: number, mode: number, offset: number, length: number): Promise<void>;
   /** lseek(2), at once: it costs a tenth of a turn through the thread pool, and asks only what the host knows. */
   seek(fd: number, offset: number, whence: number): number;
+  /**
+   * preadv2(RWF_NOWAIT), at once: how many bytes were in memory, 0 when the read would wait or fails; `"never"` when
+   * this file cannot be read so.
+   */
+  readCached(fd: number, target: Uint8Array, offset: number): number | "never";
 }
 
 /** Those for which the declarations below are right; there are others, but nobody has looked. */
@@ -24,6 +29,9 @@ const F_OFD_SETLK = 37;
 const F_RDLCK = 0;
 const F_WRLCK = 1;
 const F_UNLCK = 2;
+const RWF_NOWAIT = 8;
+/** How a host, or a file system, says that it has no such reads. */
+const NO_CACHED_READS = new Set(["ENOSYS", "EOPNOTSUPP", "EINVAL"]);
 
 interface Flock {
   l_type: number;
@@ -58,6 +66,8 @@ async function bind(): Promise<Libc | undefined> {
   const fcntl = libc.func("fcntl", "int", ["int", "int", koffi.inout(koffi.pointer(flock))]);
   const fallocate = libc.func("fallocate", "int", ["int", "int", "int64", "int64"]);
   const lseek = libc.func("lseek", "int64", ["int", "int64", "int"]);
+  const iovec = koffi.struct({ iov_base: "void *", iov_len: "size_t" });
+  const preadv2 = libc.func("preadv2", "int64", ["int", koffi.pointer(iovec), "int", "int64", "int"]);
 
   const names = new Map(Object.entries(koffi.os.errno).map(([name, number]) => [number, name]));
   // Whoever calls this has just got the result: koffi keeps each call's errno until its callback has run.
@@ -92,6 +102,12 @@ async function bind(): Promise<Libc | undefined> {
       const position = Number(lseek(fd, offset, whence));
       if (position === -1) throw failure("lseek");
       return position;
+    },
+    readCached(fd, target, offset) {
+      const piece = { iov_base: target, iov_len: target.length };
+      const count = Number(preadv2(fd, [piece], 1, offset, RWF_NOWAIT));
+      if (count !== -1) return count;
+      return NO_CACHED_READS.has(names.get(koffi.errno()) ?? "") ? "never" : 0;
     },
   };
 }

@@ -9,6 +9,7 @@ import {
   type IoOptions,
   type ReadableBlockBackend,
 } from "@qcow/block";
+import { CachedReads } from "./cached-reads.js";
 import { deviceSize } from "./device-size.js";
 import type { FileStats, FileSystem, HostError } from "./file-system.js";
 import { hostError } from "./host-error.js";
@@ -38,6 +39,7 @@ export class NodeFileReader implements ReadableBlockBackend, HostFile {
   readonly identity: string;
   readonly lock: LockState;
   protected readonly file: OpenedFile;
+  readonly #cached: CachedReads | undefined;
   #inFlight = 0;
   #onIdle: (() => void) | undefined;
   #closed: Promise<void> | undefined;
@@ -48,6 +50,7 @@ export class NodeFileReader implements ReadableBlockBackend, HostFile {
     this.identity = file.identity;
     this.lock = file.lock;
     const { libc } = file;
+    if (libc !== undefined) this.#cached = new CachedReads(libc, file.fd);
     // No device tells what in it is zero.
     if (libc === undefined || file.isDevice) return;
     this.nextData = (offset, options) =>
@@ -59,9 +62,12 @@ export class NodeFileReader implements ReadableBlockBackend, HostFile {
   }
 
   read(offset: number, target: Uint8Array, options?: IoOptions): Promise<void> {
-    return this.run(offset, target.length, options, () =>
-      readFully(this.file, offset, target, options?.signal),
-    );
+    return this.run(offset, target.length, options, async () => {
+      const present = this.#cached?.read(offset, target) ?? 0;
+      if (present === target.length) return;
+      await readFully(this.file, offset, target, options?.signal, present);
+      this.#cached?.othersHadTurn();
+    });
   }
 
   close(): Promise<void> {

@@ -15,16 +15,20 @@ export interface Descriptor {
   readonly label: string;
 }
 
-/** Fills `target` from `offset` on. Rejects with `BACKEND_SHORT_READ` at the end of the file. */
+/**
+ * Fills `target` from `offset` on, whose first `present` bytes are there already. Rejects with `BACKEND_SHORT_READ` at
+ * the end of the file.
+ */
 export function readFully(
   file: Descriptor,
   offset: number,
   target: Uint8Array,
   signal: AbortSignal | undefined,
+  present = 0,
 ): Promise<void> {
   const { fs, fd, label } = file;
   return new Promise((resolve, reject) => {
-    let done = 0;
+    let done = present;
     const next = () => {
       if (signal?.aborted) reject(signal.reason);
       else fs.read(fd, target, done, chunk(target.length - done), offset + done, onRead);
@@ -36,7 +40,7 @@ export function readFully(
       if (done < target.length) next();
       else resolve();
     };
-    if (target.length === 0) resolve();
+    if (done === target.length) resolve();
     else next();
   });
 }

@@ -1,0 +1,121 @@
+import { writeFileSync } from "node:fs";
+import { openReadable } from "@qcow/backend-node";
+import { describe, expect, it } from "vitest";
+import { CachedReads } from "../src/cached-reads.js";
+import type { FileSystem } from "../src/file-system.js";
+import type { Libc } from "../src/libc.js";
+import { NodeFileReader } from "../src/node-file-backend.js";
+import { scratch } from "./scratch.js";
+import { libc } from "./tools.js";
+
+const pathTo = scratch();
+
+/** A host whose memory holds what `inMemory` says of each read, and whose thread pool reads byte 7 up to `end`. */
+function host(inMemory: (target: Uint8Array, offset: number) => number | "never", end = 1e9) {
+  const counts = { atOnce: 0, pooled: 0 };
+  const calls: Libc = {
+    lockByte: () => Promise.resolve(),
+    isByteLocked: async () => false,
+    fallocate: () => Promise.resolve(),
+    seek: () => 0,
+    readCached: (_fd, target, offset) => {
+      counts.atOnce += 1;
+      return inMemory(target, offset);
+    },
+  };
+  const fs = {
+    read(
+      _fd: number,
+      buffer: Uint8Array,
+      start: number,
+      length: number,
+      position: number,
+      done: (error: null, count: number) => void,
+    ) {
+      counts.pooled += 1;
+      const count = Math.max(0, Math.min(length, end - position));
+      buffer.fill(7, start, start + count);
+      setImmediate(() => done(null, count));
+    },
+  } as unknown as FileSystem;
+  const file = { fs, fd: 3, label: "disk", identity: "disk", isDevice: false, lock: "none" } as const;
+  return { counts, reader: new NodeFileReader({ ...file, libc: calls }) };
+}
+
+const all = (value: number) => (target: Uint8Array) => {
+  target.fill(value);
+  return target.length;
+};
+
+async function readOf(reader: NodeFileReader, length: number, offset = 0): Promise<Uint8Array> {
+  const target = new Uint8Array(length);
+  await reader.read(offset, target);
+  return target;
+}
+
+describe("a read of what is in memory", () => {
+  it("does not go through the thread pool", async () => {
+    const { counts, reader } = host(all(1));
+    expect(await readOf(reader, 4)).toEqual(Uint8Array.of(1, 1, 1, 1));
+    expect(counts).toEqual({ atOnce: 1, pooled: 0 });
+  });
+
+  it("leaves the rest to the pool when only its start is in memory", async () => {
+    const { counts, reader } = host((target) => {
+      target.fill(1, 0, 2);
+      return 2;
+    });
+    expect(await readOf(reader, 4)).toEqual(Uint8Array.of(1, 1, 7, 7));
+    expect(counts.pooled).toBe(1);
+  });
+
+  it("goes through the pool when it would wait, or is long", async () => {
+    const { counts, reader } = host(() => 0);
+    expect(await readOf(reader, 2)).toEqual(Uint8Array.of(7, 7));
+    await readOf(reader, 1024 * 1024);
+    expect(counts).toEqual({ atOnce: 1, pooled: 2 });
+  });
+
+  it("is not tried again where the file cannot be read so", async () => {
+    const { counts, reader } = host(() => "never");
+    for (let round = 0; round < 3; round++) await readOf(reader, 2);
+    expect(counts).toEqual({ atOnce: 1, pooled: 3 });
+  });
+
+  it("lets others have a turn every now and then", async () => {
+    const { counts, reader } = host(all(1));
+    for (let round = 0; round < 330; round++) await readOf(reader, 2);
+    expect(counts).toEqual({ atOnce: 320, pooled: 10 });
+  });
+
+  it("says that the file ends as the pool does", async () => {
+    const { reader } = host((target) => all(1)(target.subarray(0, 2)), 102);
+    await expect(readOf(reader, 4, 100)).rejects.toMatchObject({
+      code: "BACKEND_SHORT_READ",
+      message: "cannot read 4 bytes at 100 of disk: the file ends at 102",
+    });
+  });
+});
+
+describe.skipIf(libc === undefined)("the host (needs koffi)", () => {
+  it("reads what was just written from memory, at any offset of the target, or says that it never does", async () => {
+    const path = pathTo();
+    writeFileSync(
+      path,
+      Uint8Array.from({ length: 10_000 }, (_, index) => index % 251),
+    );
+    await using reader = await openReadable(path, { sparse: true });
+    const whole = new Uint8Array(300);
+    await reader.read(5000, whole.subarray(100, 200));
+    expect([...whole.subarray(0, 100), ...whole.subarray(200)].every((byte) => byte === 0)).toBe(true);
+    expect(whole.subarray(100, 200)).toEqual(Uint8Array.from({ length: 100 }, (_, i) => (5000 + i) % 251));
+    await expect(reader.read(9_990, new Uint8Array(20))).rejects.toMatchObject({
+      code: "BACKEND_SHORT_READ",
+    });
+  });
+
+  it("reports a descriptor that is none through the pool", () => {
+    const reads = new CachedReads(libc as Libc, -1);
+    expect(reads.read(0, new Uint8Array(4))).toBe(0);
+  });
+});
