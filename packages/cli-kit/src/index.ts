@@ -40,5 +40,7 @@ export * from "./remote-statistics.js";
 export type * from "./run-watch.js";
 export type { ImageWatcher } from "./run-watches.js";
 export * from "./size-change.js";
+export * from "./spill-file.js";
+export * from "./standard-input.js";
 export * from "./standard-output.js";
 export * from "./trace-log.js";

@@ -35,6 +35,8 @@ it("exports these names and no others", () => {
       "openRawInput",
       "openRawOutput",
       "openSource",
+      "openSpillFile",
+      "openStandardInput",
       "openWritableImage",
       "openerFor",
       "parseAddress",

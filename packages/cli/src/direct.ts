@@ -25,6 +25,8 @@ export const COMMANDS: Readonly<Record<string, () => Promise<CommandModule>>> = 
   repair: () => import("./commands/repair.js"),
   resize: () => import("./commands/resize.js"),
   sha: () => import("./commands/sha.js"),
+  "stream-decode": () => import("./commands/stream-decode.js"),
+  stream_decode: () => import("./commands/stream-decode.js"),
   write: () => import("./commands/write.js"),
 };
 

@@ -6,6 +6,8 @@ export type EngineErrorCode =
   | "QCOW2_UNALIGNED_OFFSET"
   /** A table entry names a place past the end of the file: the image is cut short or damaged. */
   | "QCOW2_REFERENCE_OUTSIDE_FILE"
+  /** Something in a stream is named when it has passed by, as what nothing else would name. */
+  | "QCOW2_PASSED_BY"
   /** A table entry has bits that contradict each other or the header. */
   | "QCOW2_INVALID_ENTRY"
   /** A compressed cluster cannot be decompressed. */

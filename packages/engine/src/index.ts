@@ -37,3 +37,12 @@ export { readMetadata } from "./read-metadata.js";
 export type { RecyclingStatistics } from "./recycle/statistics.js";
 export { repairImage } from "./repair/repair-image.js";
 export type * from "./repair/repair-report.js";
+export {
+  type DecodeStreamOptions,
+  decodeStream,
+  decodeStreamInOrder,
+  type PlaceStreamOptions,
+} from "./stream-decode/decode-stream.js";
+export type { ChunkTaker } from "./stream-decode/ordered-target.js";
+export type { SpillOpener } from "./stream-decode/spill.js";
+export type { DecodedStream } from "./stream-decode/stream-decoder.js";

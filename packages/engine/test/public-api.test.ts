@@ -16,6 +16,8 @@ test("exports exactly this", () => {
       "checkImage",
       "compactImage",
       "createImage",
+      "decodeStream",
+      "decodeStreamInOrder",
       "decodeToRaw",
       "defaultImageConfig",
       "discardZeroes",

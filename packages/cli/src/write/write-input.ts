@@ -30,10 +30,13 @@ export async function fileInput(
   path: string,
   outputs: ReadonlySet<string>,
   signal: AbortSignal,
-): Promise<WriteInput> {
+): Promise<
+  WriteInput & { readonly source: AsyncIterable<Uint8Array>; readonly identity: string | undefined }
+> {
   const backend = await openRawInput(path, outputs, { signal });
   const length = await backend.size({ signal });
-  return { source: pieces(backend, length, signal), length, close: () => backend.close() };
+  const { identity } = backend;
+  return { source: pieces(backend, length, signal), length, identity, close: () => backend.close() };
 }
 
 async function* pieces(
