@@ -22,15 +22,12 @@ export class CachedReads {
 
   /** Fills `target` from its start on with what is at `offset`, as far as that is in memory; returns how many bytes. */
   read(offset: number, target: Uint8Array): number {
-    if (!this.#isPossible || target.length > BYTES_MAX || this.#inARow >= READS_IN_A_ROW) return 0;
+    if (!this.#isPossible || target.length > BYTES_MAX) return 0;
+    this.#inARow = (this.#inARow + 1) % (READS_IN_A_ROW + 1);
+    if (this.#inARow === 0) return 0;
     const count = this.#libc.readCached(this.#fd, target, offset);
-    if (count === "never") this.#isPossible = false;
-    else if (count > 0) this.#inARow += 1;
-    return count === "never" ? 0 : count;
-  }
-
-  /** A read has been through the pool: everybody else had a turn. */
-  othersHadTurn(): void {
-    this.#inARow = 0;
+    if (count !== "never") return count;
+    this.#isPossible = false;
+    return 0;
   }
 }

@@ -51,6 +51,10 @@ export interface FileSystem {
     position: number,
     callback: DoneWith<number>,
   ): void;
+  /** Without it, all writes go through the thread pool. */
+  readonly writeSync?:
+    | ((fd: number, buffer: Uint8Array, start: number, length: number, position: number) => number)
+    | undefined;
   ftruncate(fd: number, length: number, callback: Done): void;
   fdatasync(fd: number, callback: Done): void;
   close(fd: number, callback: Done): void;

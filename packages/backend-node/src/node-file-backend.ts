@@ -8,6 +8,7 @@ import {
   type DataRange,
   type IoOptions,
   type ReadableBlockBackend,
+  type TimeBackend,
 } from "@qcow/block";
 import { CachedReads } from "./cached-reads.js";
 import { deviceSize } from "./device-size.js";
@@ -16,7 +17,9 @@ import { hostError } from "./host-error.js";
 import type { LockState } from "./image-lock.js";
 import type { Libc } from "./libc.js";
 import { type Descriptor, readFully, writeFully } from "./positional-io.js";
+import { ShortWrites } from "./short-writes.js";
 import { findData, punchDevice, punchFile, reserve } from "./sparse-file.js";
+import { systemClock } from "./system-clock.js";
 
 /** An open descriptor, and what was found out about it. */
 export interface OpenedFile extends Descriptor {
@@ -63,10 +66,8 @@ export class NodeFileReader implements ReadableBlockBackend, HostFile {
 
   read(offset: number, target: Uint8Array, options?: IoOptions): Promise<void> {
     return this.run(offset, target.length, options, async () => {
-      const present = this.#cached?.read(offset, target) ?? 0;
-      if (present === target.length) return;
-      await readFully(this.file, offset, target, options?.signal, present);
-      this.#cached?.othersHadTurn();
+      const done = this.#cached?.read(offset, target) ?? 0;
+      if (done < target.length) await readFully(this.file, offset, target, options?.signal, done);
     });
   }
 
@@ -111,10 +112,12 @@ export class NodeFileReader implements ReadableBlockBackend, HostFile {
 export class NodeFileBackend extends NodeFileReader implements BlockBackend {
   declare readonly discard?: (offset: number, length: number, options?: IoOptions) => Promise<void>;
   declare readonly allocate?: (offset: number, length: number, options?: IoOptions) => Promise<void>;
+  readonly #short: ShortWrites;
   #failedFlush: BackendError | undefined;
 
-  constructor(file: OpenedFile) {
+  constructor(file: OpenedFile, time: TimeBackend = systemClock) {
     super(file);
+    this.#short = new ShortWrites(file, time);
     const { libc } = file;
     if (libc === undefined) return;
     const punch = file.isDevice ? punchDevice : punchFile;
@@ -131,9 +134,10 @@ export class NodeFileBackend extends NodeFileReader implements BlockBackend {
   }
 
   write(offset: number, source: Uint8Array, options?: IoOptions): Promise<void> {
-    return this.run(offset, source.length, options, () =>
-      writeFully(this.file, offset, source, options?.signal),
-    );
+    return this.run(offset, source.length, options, async () => {
+      const done = this.#short.write(offset, source);
+      if (done < source.length) await writeFully(this.file, offset, source, options?.signal, done);
+    });
   }
 
   resize(size: number, options?: IoOptions): Promise<void> {

@@ -45,17 +45,18 @@ export function readFully(
   });
 }
 
-/** Writes all of `source` at `offset`. */
+/** Writes all of `source` at `offset`, whose first `written` bytes are there already. */
 export function writeFully(
   file: Descriptor,
   offset: number,
   source: Uint8Array,
   signal: AbortSignal | undefined,
+  written = 0,
 ): Promise<void> {
   const { fs, fd, label } = file;
   const place = { offset, length: source.length };
   return new Promise((resolve, reject) => {
-    let done = 0;
+    let done = written;
     const next = () => {
       if (signal?.aborted) reject(signal.reason);
       else fs.write(fd, source, done, chunk(source.length - done), offset + done, onWritten);
@@ -68,7 +69,7 @@ export function writeFully(
       if (done < source.length) next();
       else resolve();
     };
-    if (source.length === 0) resolve();
+    if (done === source.length) resolve();
     else next();
   });
 }

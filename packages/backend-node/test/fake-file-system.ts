@@ -5,8 +5,10 @@ import type { FileSystem } from "@qcow/backend-node";
 
 export const realFs: FileSystem = nodeFs;
 
+/** Whoever replaces `write` sees all writes. */
 export function fsWith(overrides: Partial<FileSystem>): FileSystem {
-  return { ...realFs, ...overrides };
+  const { writeSync } = "write" in overrides ? { writeSync: undefined } : realFs;
+  return { ...realFs, writeSync, ...overrides };
 }
 
 /** An error as node:fs gives it. */
