@@ -14,6 +14,10 @@ export type CommandErrorCode =
   | "CLI_OUTPUT_IS_INPUT"
   /** Stdout cannot be written to: its disk is full, for example. */
   | "CLI_OUTPUT_FAILED"
+  /** Nobody can connect where the server was to listen: the address is in use, for example. */
+  | "CLI_CANNOT_LISTEN"
+  /** A key or a certificate cannot be read, or makes no sense. */
+  | "CLI_BAD_CREDENTIALS"
   /** What was changed does not read as it did before, and it should. */
   | "CLI_VERIFY_FAILED"
   /** `info --filter`: the path is malformed, or leads nowhere. */

@@ -24,6 +24,7 @@ export const COMMANDS: Readonly<Record<string, () => Promise<CommandModule>>> = 
   read: () => import("./commands/read.js"),
   repair: () => import("./commands/repair.js"),
   resize: () => import("./commands/resize.js"),
+  serve: () => import("./commands/serve.js"),
   sha: () => import("./commands/sha.js"),
   "stream-decode": () => import("./commands/stream-decode.js"),
   stream_decode: () => import("./commands/stream-decode.js"),

@@ -76,7 +76,8 @@ export class NbdServer implements AsyncDisposable {
         (reason: unknown) => ({ error: reason }),
       );
     this.#sessions.delete(session);
-    observer?.connectionClosed?.({ open: this.#sessions.size, ...error });
+    const { negotiated } = session;
+    observer?.connectionClosed?.({ open: this.#sessions.size, negotiated, ...error });
   }
 
   async #close(): Promise<void> {

@@ -14,8 +14,15 @@ export interface NbdTls {
 /** Told what happens; must not throw. */
 export interface NbdObserver {
   connectionOpened?(event: { readonly open: number }): void;
-  /** `error` is why, unless the client was through or the server was closed. */
-  connectionClosed?(event: { readonly open: number; readonly error?: unknown }): void;
+  /**
+   * `error` is why, unless the client was through or the server was closed. `negotiated` tells whether the client had
+   * chosen an export; those that only look, or are no clients of NBD, have not.
+   */
+  connectionClosed?(event: {
+    readonly open: number;
+    readonly negotiated: boolean;
+    readonly error?: unknown;
+  }): void;
   /** A request was answered; `error` is 0 or an `ErrorNumber`. Bytes are those of the range. */
   request?(event: { readonly command: number; readonly length: number; readonly error: number }): void;
   /** An export failed, as opposed to a client that asked for something impossible. */

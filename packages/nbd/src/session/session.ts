@@ -20,6 +20,11 @@ export class Session {
     this.#channel = new Channel(stream);
   }
 
+  /** Whether the client has chosen an export. */
+  get negotiated(): boolean {
+    return this.#transmission !== undefined;
+  }
+
   /** Resolves when the connection is over; rejects with the reason when it did not end in peace. */
   async run(): Promise<void> {
     try {
