@@ -39,6 +39,6 @@ export async function ask<T>(
   } finally {
     attempt.end();
     reservation.release();
-    if (sent !== undefined && !sent.response.bodyUsed) discard(sent.response);
+    if (sent !== undefined && sent.response.body?.locked !== true) discard(sent.response);
   }
 }

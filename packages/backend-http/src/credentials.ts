@@ -2,11 +2,12 @@
 // together ask together, and that no other origin sees them; what they are is the caller's business.
 
 import { httpError } from "./http-error.js";
-import type { HttpHeaders, HttpOptions } from "./http-options.js";
+import type { HttpOptions } from "./http-options.js";
+import { type RequestHeaders, requestHeaders } from "./request-headers.js";
 
 /** Headers, and whether they are still the newest. */
 export interface Held {
-  readonly headers: Headers;
+  readonly headers: Readonly<RequestHeaders>;
 }
 
 export class Credentials {
@@ -43,35 +44,19 @@ export class Credentials {
   }
 
   /** The headers for a request to `url`: none for another origin than that of the address. */
-  headersFor(held: Held, url: URL): Headers {
-    return url.origin === this.#origin ? new Headers(held.headers) : new Headers();
+  headersFor(held: Held, url: URL): RequestHeaders {
+    return url.origin === this.#origin ? { ...held.headers } : {};
   }
 
   async #asked(why: "first" | "renew"): Promise<Held> {
-    const headers = new Headers();
-    if (this.#basic !== undefined) headers.set("authorization", this.#basic);
+    const basic = this.#basic === undefined ? {} : { authorization: this.#basic };
     try {
-      for (const [name, value] of pairsOf((await this.#ask?.(why)) ?? [])) setHeader(headers, name, value);
+      return { headers: { ...basic, ...requestHeaders((await this.#ask?.(why)) ?? []) } };
     } catch (cause) {
       // Asked again by the next request: this one's failure need not last.
       this.#held = undefined;
       throw httpError("BACKEND_PERMISSION", this.#label, "no headers could be had for the request", cause);
     }
-    return { headers };
-  }
-}
-
-function pairsOf(headers: HttpHeaders): Iterable<readonly [string, string]> {
-  if (headers instanceof Headers) return headers.entries();
-  return Array.isArray(headers) ? headers : Object.entries(headers);
-}
-
-/** As `set`, whose own error would show the value. */
-function setHeader(headers: Headers, name: string, value: string): void {
-  try {
-    headers.set(name, value);
-  } catch {
-    throw new Error(`the header ${name} or its value is not valid`);
   }
 }
 

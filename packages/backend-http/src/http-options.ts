@@ -4,8 +4,9 @@
 import { BackendError, type BlockBackend, type TimeBackend } from "@qcow/block";
 import type { HttpBudget } from "./budget.js";
 import type { HttpEvent } from "./http-event.js";
+import type { HttpFetch } from "./http-fetch.js";
 
-/** Headers of a request, by name. */
+/** Headers of a request, by name; one that comes twice has both values. */
 export type HttpHeaders =
   | Headers
   | Readonly<Record<string, string>>
@@ -18,7 +19,7 @@ export interface HttpOptions {
   /** All waiting and all timeouts. */
   readonly time: TimeBackend;
   /** Sends one request; the global `fetch` when absent. */
-  readonly fetch?: ((request: Request) => Promise<Response>) | undefined;
+  readonly fetch?: HttpFetch | undefined;
   /**
    * Headers for the origin of the address, never sent to another one. Asked before the first request (`first`), and
    * again when the server refuses one with 401 or 403 (`renew`), which is then sent once more.

@@ -3,6 +3,7 @@
 
 import { parseContentRange } from "./content-range.js";
 import { badAnswer, httpError, imageChanged, noRanges, statusError, Transient } from "./http-error.js";
+import type { HttpAnswer, HttpAnswerHeaders } from "./http-fetch.js";
 import { parseRetryAfter } from "./retry-after.js";
 import type { ByteRange } from "./send-request.js";
 import type { Session } from "./session.js";
@@ -18,7 +19,7 @@ export type Judged =
   | { readonly kind: "outside"; readonly total: number; readonly validator: Validator };
 
 /** Judges an answer to a request for `asked`. Throws `Transient` for what may pass, else a `BackendError`. */
-export function judgeAnswer(session: Session, response: Response, asked: ByteRange): Judged {
+export function judgeAnswer(session: Session, response: HttpAnswer, asked: ByteRange): Judged {
   const { status, headers } = response;
   const { label, settings } = session;
   if (status !== 200 && status !== 206 && status !== 416) throw refusal(session, response);
@@ -45,7 +46,7 @@ export function unexpected(session: Session, judged: Judged): Error {
   return badAnswer(label, "it says that a range inside of the file is outside (416)");
 }
 
-function outside(session: Session, headers: Headers, validator: Validator): Judged {
+function outside(session: Session, headers: HttpAnswerHeaders, validator: Validator): Judged {
   const range = parseContentRange(headers.get("content-range") ?? "");
   if (range?.total !== undefined) return { kind: "outside", total: range.total, validator };
   throw badAnswer(
@@ -54,7 +55,11 @@ function outside(session: Session, headers: Headers, validator: Validator): Judg
   );
 }
 
-function partOf(session: Session, headers: Headers, asked: ByteRange): { part: ByteRange; total: number } {
+function partOf(
+  session: Session,
+  headers: HttpAnswerHeaders,
+  asked: ByteRange,
+): { part: ByteRange; total: number } {
   const { label, pinned } = session;
   if (/^multipart\/byteranges\b/i.test(headers.get("content-type") ?? ""))
     throw badAnswer(label, "it has several parts (multipart/byteranges) although one was asked for");
@@ -81,7 +86,7 @@ function partOf(session: Session, headers: Headers, asked: ByteRange): { part: B
   return { part: { start, end }, total };
 }
 
-function contentLength(headers: Headers): number | undefined {
+function contentLength(headers: HttpAnswerHeaders): number | undefined {
   const text = headers.get("content-length")?.trim() ?? "";
   return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
 }
@@ -91,7 +96,7 @@ function isPassing(status: number): boolean {
   return status === 408 || status === 425 || status === 429 || (status >= 500 && status !== 501);
 }
 
-function refusal(session: Session, response: Response): Error {
+function refusal(session: Session, response: HttpAnswer): Error {
   const { label, time, settings } = session;
   const { status, headers } = response;
   if (status === 412) return imageChanged(label, "its ETag is another");

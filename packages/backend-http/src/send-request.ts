@@ -6,6 +6,7 @@ import type { Lease } from "./address.js";
 import type { Attempt } from "./attempt.js";
 import type { Held } from "./credentials.js";
 import { badRedirect, networkError, Transient } from "./http-error.js";
+import type { HttpAnswer, HttpRequest } from "./http-fetch.js";
 import { redactUrl } from "./redact.js";
 import type { Session } from "./session.js";
 
@@ -21,7 +22,7 @@ export interface ByteRange {
 /** An answer that is no redirect, and the number of its request. */
 export interface Sent {
   readonly id: number;
-  readonly response: Response;
+  readonly response: HttpAnswer;
 }
 
 /** Asks for `range`; undefined asks for the whole file. The answer may have any status but a redirect's. */
@@ -64,7 +65,7 @@ async function leased(session: Session, attempt: Attempt): Promise<Lease> {
 }
 
 /** Lets go of an answer's body, so that its connection does not wait for a reader. */
-export function discard(response: Response): void {
+export function discard(response: HttpAnswer): void {
   response.body?.cancel().catch(() => undefined);
 }
 
@@ -116,8 +117,8 @@ function isFound(status: number): boolean {
 }
 
 /** Where the answer came from: a browser follows redirects by itself, and tells only the end. */
-function landingOf(session: Session, response: Response, asked: URL): URL {
-  if (!response.redirected || !URL.canParse(response.url)) return asked;
+function landingOf(session: Session, response: HttpAnswer, asked: URL): URL {
+  if (response.redirected !== true || response.url === undefined || !URL.canParse(response.url)) return asked;
   const landing = nextUrl(session.label, asked, response.url);
   if (landing.href !== asked.href) session.counters.redirects += 1;
   return landing;
@@ -150,7 +151,7 @@ async function sendOnce(
   const { start = 0, end = Number.POSITIVE_INFINITY } = range ?? {};
   session.report({ kind: "request", id, url: redactUrl(url), start, end });
   const request = requestFor(session, url, held, range, attempt.signal);
-  const pending = callSend(session, request);
+  const pending = callSend(session, url.href, request);
   try {
     const response = await attempt.race(pending);
     attempt.touch();
@@ -168,8 +169,8 @@ async function sendOnce(
 }
 
 /** Also what throws instead of rejecting rejects. */
-async function callSend(session: Session, request: Request): Promise<Response> {
-  return await session.send(request);
+async function callSend(session: Session, url: string, request: HttpRequest): Promise<HttpAnswer> {
+  return await session.send(url, request);
 }
 
 function requestFor(
@@ -178,18 +179,16 @@ function requestFor(
   held: Held,
   range: ByteRange | undefined,
   signal: AbortSignal,
-): Request {
+): HttpRequest {
   const { isBrowser, allowChanging } = session.settings;
-  const headers = session.credentials.headersFor(held, url);
   // With a range, `fetch` itself asks for `identity`, by its standard; twice would be one time too many.
-  headers.delete("accept-encoding");
-  if (range !== undefined) headers.set("range", `bytes=${range.start}-${range.end - 1}`);
-  else if (!isBrowser) headers.set("accept-encoding", "identity");
+  const { "accept-encoding": _, ...headers } = session.credentials.headersFor(held, url);
+  if (range !== undefined) headers.range = `bytes=${range.start}-${range.end - 1}`;
+  else if (!isBrowser) headers["accept-encoding"] = "identity";
   // In a browser this would make it ask the server for leave first.
   const etag = session.pinned?.validator.etag;
-  if (!isBrowser && !allowChanging && etag !== undefined) headers.set("if-match", etag);
+  if (!isBrowser && !allowChanging && etag !== undefined) headers["if-match"] = etag;
   const redirect = isBrowser ? "follow" : "manual";
   // Not every host that has fetch has a cache, and some refuse to hear of one.
-  const cache = session.cache === "default" ? {} : { cache: session.cache };
-  return new Request(url, { headers, redirect, signal, ...cache });
+  return { headers, redirect, signal, ...(session.cache === "default" ? {} : { cache: session.cache }) };
 }

@@ -6,6 +6,7 @@ import { Address } from "./address.js";
 import { Budget, HttpBudget } from "./budget.js";
 import { Credentials } from "./credentials.js";
 import { type HttpCounters, type HttpEvent, newHttpCounters } from "./http-event.js";
+import type { HttpFetch } from "./http-fetch.js";
 import { type HttpOptions, type HttpSettings, settingsOf } from "./http-options.js";
 import { redactUrl } from "./redact.js";
 import type { Validator } from "./validator.js";
@@ -24,7 +25,7 @@ export class Session {
   readonly address: Address;
   readonly credentials: Credentials;
   readonly budget: Budget;
-  readonly send: (request: Request) => Promise<Response>;
+  readonly send: HttpFetch;
   /** Undefined until the first answer. */
   pinned: PinnedFile | undefined;
   readonly #onEvent: HttpOptions["onEvent"];
@@ -39,7 +40,7 @@ export class Session {
     this.budget = new Budget(this.counters, options.budget ?? new HttpBudget(), this.label);
     this.address = new Address(withoutUser(url));
     const { fetch } = options;
-    this.send = (request) => (fetch ?? globalThis.fetch)(request);
+    this.send = (address, request) => (fetch ?? globalThis.fetch)(address, request);
     this.#cache = options.reload ? "reload" : "default";
     this.#onEvent = options.onEvent;
   }

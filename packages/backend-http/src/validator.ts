@@ -1,6 +1,8 @@
 // What tells one version of a file from another: a strong entity tag, else the time of its last change, and
 // its size always. Owns the comparison; what follows from a difference is the caller's business.
 
+import type { HttpAnswerHeaders } from "./http-fetch.js";
+
 /** The version that was seen first. */
 export interface Validator {
   /** A strong entity tag, quotes included. Weak ones promise the same meaning, not the same bytes. */
@@ -8,7 +10,7 @@ export interface Validator {
   readonly lastModified: string | undefined;
 }
 
-export function validatorOf(headers: Headers): Validator {
+export function validatorOf(headers: HttpAnswerHeaders): Validator {
   const etag = headers.get("etag")?.trim();
   const isStrong = etag !== undefined && /^"[\x21\x23-\x7e\x80-\xff]*"$/.test(etag);
   return { etag: isStrong ? etag : undefined, lastModified: headers.get("last-modified") ?? undefined };

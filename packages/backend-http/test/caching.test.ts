@@ -1,4 +1,4 @@
-import { HttpBudget } from "@qcow/backend-http";
+import { HttpBudget, type HttpFetch } from "@qcow/backend-http";
 import { afterEach, describe, expect, it } from "vitest";
 import { ConformanceServer, type Trap } from "./conformance-server.js";
 import { expectBytes, openForTest, readAt, sampleBytes } from "./open-for-test.js";
@@ -154,8 +154,8 @@ describe("a file of many terabytes", () => {
   it("is read at any offset", async () => {
     const size = 2 ** 45 + 12_345;
     const byteAt = (offset: number) => (Math.floor(offset / 65_536) + offset) % 251;
-    const fetch = async (request: Request) => {
-      const [, start = "", last = ""] = /^bytes=(\d+)-(\d+)$/.exec(request.headers.get("range") ?? "") ?? [];
+    const fetch: HttpFetch = async (_url, request) => {
+      const [, start = "", last = ""] = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? "") ?? [];
       const bytes = new Uint8Array(Number(last) + 1 - Number(start)).map((_, at) =>
         byteAt(Number(start) + at),
       );

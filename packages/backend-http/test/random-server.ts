@@ -1,6 +1,8 @@
 // A server inside of the process, as a `fetch`, that answers rightly but for what chance does to it: faults, short
 // answers, chunks of any size. Owns nothing of what is right to make of that.
 
+import type { HttpFetch } from "@qcow/backend-http";
+
 /** Numbers from 0 up to but not including `below`. */
 export type Random = (below: number) => number;
 
@@ -15,7 +17,7 @@ export function randomFrom(seed: number): Random {
 }
 
 export interface RandomServer {
-  readonly fetch: (request: Request) => Promise<Response>;
+  readonly fetch: HttpFetch;
   /** Answers that are under way, and the most that ever were. */
   readonly open: { now: number; max: number };
 }
@@ -24,9 +26,9 @@ export interface RandomServer {
 export function randomServer(contents: Uint8Array, random: Random, faultEvery: number): RandomServer {
   const open = { now: 0, max: 0 };
   const turn = () => new Promise((resolve) => setImmediate(resolve));
-  const fetch = async (request: Request): Promise<Response> => {
+  const fetch: HttpFetch = async (_url, request) => {
     await turn();
-    const [, from, last] = /^bytes=(\d+)-(\d+)$/.exec(request.headers.get("range") ?? "") ?? [];
+    const [, from, last] = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? "") ?? [];
     const start = Number(from);
     const asked = Math.min(Number(last) + 1, contents.length);
     const end = random(10) === 0 ? start + 1 + random(asked - start) : asked;

@@ -88,8 +88,8 @@ describe("a redirect", () => {
 
   it("from https to http is an error, and nothing is sent there", async () => {
     const sent: string[] = [];
-    const fetch = async (request: Request) => {
-      sent.push(request.url);
+    const fetch = async (url: string) => {
+      sent.push(url);
       return new Response(null, { status: 302, headers: { location: "http://example.org/disk" } });
     };
     const { options } = testOptions({ fetch });

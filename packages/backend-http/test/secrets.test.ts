@@ -40,8 +40,8 @@ it.each(["a status", "a redirect", "the network"])(
 );
 
 it("keeps secrets out of errors that a fetch of the caller's makes", async () => {
-  const fetch = async (request: Request): Promise<Response> => {
-    throw new Error(`cannot fetch ${request.url}`, { cause: new Error(`no route to ${request.url}`) });
+  const fetch = async (url: string): Promise<Response> => {
+    throw new Error(`cannot fetch ${url}`, { cause: new Error(`no route to ${url}`) });
   };
   const { options } = testOptions({ fetch });
   const error = await openHttp("https://example.org/disk?signature=hush", options).catch(

@@ -2,6 +2,8 @@
 // and handing its answer on as it comes. It follows no redirects, decompresses nothing and knows no proxies.
 
 import type { Agent, ClientRequest, IncomingMessage, RequestOptions } from "node:http";
+import type { HttpAnswer, HttpAnswerHeaders, HttpRequest } from "@qcow/backend-http";
+import { isEarlyConnection, takeEarlyConnection } from "./early-connections.js";
 
 /** What of a body may wait for its reader. */
 const AHEAD_BYTES = 256 * 1024;
@@ -16,16 +18,16 @@ interface Client {
 const clients = new Map<string, Promise<Client>>();
 
 /** Sends `request`; rejects with its signal's reason when that is aborted, and with the socket's error when that fails. */
-export async function plainFetch(request: Request): Promise<Response> {
-  const url = new URL(request.url);
+export async function plainFetch(address: string, request: HttpRequest): Promise<HttpAnswer> {
+  const url = new URL(address);
   const client = await clientFor(url.protocol);
   for (;;) {
     const asked = ask(client, url, request);
     try {
-      return responseOf(await asked.answer, request.signal);
+      return answerOf(await asked.answer, request.signal);
     } catch (error) {
       // The server ended a connection that had been idle, as this request went out on it. Each time there is one less.
-      const isStale = asked.sent.reusedSocket && codeOf(error) === "ECONNRESET" && !request.signal.aborted;
+      const isStale = asked.wasOpen() && codeOf(error) === "ECONNRESET" && !request.signal.aborted;
       if (!isStale) throw error;
     }
   }
@@ -35,26 +37,30 @@ function clientFor(protocol: string): Promise<Client> {
   const known = clients.get(protocol);
   if (known !== undefined) return known;
   const made = protocol === "https:" ? import("node:https") : import("node:http");
-  const client = made.then(({ Agent, request }) => ({ agent: new Agent({ keepAlive: true }), request }));
+  const client = made.then(({ Agent, request }) => {
+    const agent = new Agent({ keepAlive: true });
+    // An agent asks for a connection when none of its own is free.
+    const connect = agent.createConnection.bind(agent);
+    agent.createConnection = (options, onCreated) =>
+      takeEarlyConnection(protocol, options) ?? connect(options, onCreated);
+    return { agent, request };
+  });
   clients.set(protocol, client);
   return client;
 }
 
-function ask(
-  { agent, request }: Client,
-  url: URL,
-  { method, headers, signal }: Request,
-): { readonly sent: ClientRequest; readonly answer: Promise<IncomingMessage> } {
+interface Asked {
+  readonly answer: Promise<IncomingMessage>;
+  /** Whether the connection was there before the request. */
+  wasOpen(): boolean;
+}
+
+function ask({ agent, request }: Client, url: URL, { headers, signal }: HttpRequest): Asked {
   signal.throwIfAborted();
   const sent = request(url, {
     agent,
-    method,
-    headers: {
-      "user-agent": "qcow",
-      accept: "*/*",
-      "accept-encoding": "identity",
-      ...Object.fromEntries(headers),
-    },
+    method: "GET",
+    headers: { "user-agent": "qcow", accept: "*/*", "accept-encoding": "identity", ...headers },
   });
   const onAbort = (): void => void sent.destroy(asError(signal.reason));
   signal.addEventListener("abort", onAbort, { once: true });
@@ -65,22 +71,26 @@ function ask(
     sent.on("error", (error) => reject(signal.aborted ? signal.reason : error));
   });
   sent.end();
-  return { sent, answer };
+  return { answer, wasOpen: () => sent.reusedSocket || isEarlyConnection(sent.socket) };
 }
 
-function responseOf(incoming: IncomingMessage, signal: AbortSignal): Response {
-  const { statusCode: status = 0, statusMessage: statusText = "", rawHeaders } = incoming;
-  try {
-    const headers = new Headers();
-    for (let at = 0; at + 1 < rawHeaders.length; at += 2)
-      headers.append(rawHeaders[at] ?? "", rawHeaders[at + 1] ?? "");
-    const isBodiless = BODILESS.includes(status);
-    if (isBodiless) incoming.resume();
-    return new Response(isBodiless ? null : bodyOf(incoming, signal), { status, statusText, headers });
-  } catch (error) {
-    incoming.destroy();
-    throw error;
+function answerOf(incoming: IncomingMessage, signal: AbortSignal): HttpAnswer {
+  const { statusCode: status = 0, rawHeaders } = incoming;
+  const isBodiless = BODILESS.includes(status);
+  if (isBodiless) incoming.resume();
+  return { status, headers: headersOf(rawHeaders), body: isBodiless ? null : bodyOf(incoming, signal) };
+}
+
+/** `raw` has names and values in turn. What comes twice is one, as in `fetch`. */
+function headersOf(raw: readonly string[]): HttpAnswerHeaders {
+  const headers = new Map<string, string>();
+  for (let at = 0; at + 1 < raw.length; at += 2) {
+    const name = (raw[at] ?? "").toLowerCase();
+    const before = headers.get(name);
+    const value = (raw[at + 1] ?? "").trim();
+    headers.set(name, before === undefined ? value : `${before}, ${value}`);
   }
+  return { get: (name) => headers.get(name.toLowerCase()) ?? null };
 }
 
 /** The body as it comes, no faster than it is read. It ends only if all of it came. */

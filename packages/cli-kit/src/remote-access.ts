@@ -1,7 +1,15 @@
 // How a command reaches servers: headers, budget, proxies, and what it came to. Owns the wiring of @qcow/backend-http for
 // one run of a command; which of the files that an image names may be opened is remote-references.ts.
 
-import type { HttpBackend, HttpBudget, HttpEvent, HttpOptions } from "@qcow/backend-http";
+import type {
+  HttpAnswer,
+  HttpBackend,
+  HttpBudget,
+  HttpEvent,
+  HttpFetch,
+  HttpOptions,
+  HttpRequest,
+} from "@qcow/backend-http";
 import type { IoOptions, ReadableBlockBackend } from "@qcow/block";
 import { CommandError } from "./command-error.js";
 import type { RemoteFlags } from "./remote-flags.js";
@@ -65,9 +73,13 @@ export class RemoteAccess {
       address.username = this.#first.username;
       address.password = this.#first.password;
     }
+    const fetch = await fetchOfHost();
+    // Who wants no more than the head will hardly ask a second time.
+    if (headBytes === undefined && fetch.connectEarly !== undefined)
+      await fetch.connectEarly(address, EARLY_CONNECTIONS);
     const options: HttpOptions = {
       time: systemClock,
-      fetch: await fetchOfHost(),
+      fetch: fetch.send,
       environment: "node",
       parallel: PARALLEL,
       openBytes: headBytes ?? HEAD_BYTES,
@@ -96,14 +108,17 @@ export class RemoteAccess {
     // Before anything is sent: a name that is misspelt is no matter of the server.
     if (variable !== undefined) tokenIn(variable);
     return () => {
-      const headers = new Headers();
-      for (const { name, value } of header) headers.append(name, value);
-      if (variable !== undefined) headers.set("authorization", `Bearer ${tokenIn(variable)}`);
-      return headers;
+      const given = header.map(({ name, value }) => [name, value] as const);
+      if (variable === undefined) return given;
+      // The token that may be renewed is the one that counts.
+      const others = given.filter(([name]) => name.toLowerCase() !== "authorization");
+      return [...others, ["authorization", `Bearer ${tokenIn(variable)}`]];
     };
   }
 }
 
+/** Connections that are opened while the first answer is under way: most images have a few tables, far apart. */
+const EARLY_CONNECTIONS = 7;
 /** Requests at once: tables lie far apart, so what counts is how many answers are awaited together. */
 const PARALLEL = 16;
 /** Header, refcount table, first refcount block and L1 table of what QEMU writes with clusters of 64 KiB. */
@@ -118,22 +133,27 @@ function tokenIn(variable: string): string {
 
 const PROXY_VARIABLES = ["http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"];
 
+interface HostFetch {
+  readonly send: HttpFetch;
+  /** Absent where proxies decide on connections. */
+  readonly connectEarly?: (url: URL, count: number) => Promise<void>;
+}
+
 /** The shortest way, or one that goes through the proxies that the environment names. */
-async function fetchOfHost(): Promise<HttpOptions["fetch"]> {
-  if (!PROXY_VARIABLES.some((name) => (process.env[name] ?? "") !== ""))
-    return (await import("./plain-fetch.js")).plainFetch;
+async function fetchOfHost(): Promise<HostFetch> {
+  if (!PROXY_VARIABLES.some((name) => (process.env[name] ?? "") !== "")) {
+    const [{ plainFetch }, { connectEarly }] = await Promise.all([
+      import("./plain-fetch.js"),
+      import("./early-connections.js"),
+    ]);
+    return { send: plainFetch, connectEarly };
+  }
   const { EnvHttpProxyAgent, fetch } = await import("undici");
   const dispatcher = new EnvHttpProxyAgent();
-  // Its requests are of classes of its own.
-  return async ({ url, method, headers, redirect, signal, cache }) =>
-    (await fetch(url, {
-      method,
-      headers: [...headers],
-      redirect,
-      signal,
-      cache,
-      dispatcher,
-    })) as unknown as Response;
+  // Its answers are of classes of its own.
+  const send = async (url: string, request: HttpRequest): Promise<HttpAnswer> =>
+    (await fetch(url, { ...request, dispatcher })) as unknown as HttpAnswer;
+  return { send };
 }
 
 /** Takes what a server sends as a whole into a file that has no name any more once it is open. */
