@@ -127,11 +127,19 @@ class Copy {
       this.#note(withholdEntries(bytes, "l2", rules, isClaimed), index);
       return;
     }
-    for (const { offset, length, kind } of this.#places.within(cluster.start, cluster.end)) {
+    const places = [...this.#places.within(cluster.start, cluster.end)].map(({ offset, length, kind }) => {
       const from = Math.max(offset, cluster.start) - cluster.start;
-      const part = bytes.subarray(from, Math.min(offset + length, cluster.end) - cluster.start);
+      return { kind, part: bytes.subarray(from, Math.min(offset + length, cluster.end) - cluster.start) };
+    });
+    // Where a table runs into something else, that stays.
+    const others = places
+      .filter(({ kind }) => kind === "plain")
+      .map(({ part }) => ({ part, was: part.slice() }));
+    for (const { kind, part } of places)
       if (kind !== "plain") this.#note(withholdEntries(part, kind, rules, isClaimed), index);
-      else if (isClaimed) this.#clear(part, index);
+    for (const { part, was } of others) {
+      if (isClaimed) this.#clear(part, index);
+      else part.set(was);
     }
   }
 

@@ -31,7 +31,9 @@ export function withholdEntries(
     if ((high | low) === 0 && !hasBitmap) continue;
     said++;
     const isSensible = (high | low) !== 0 || !isClaimed;
-    if (!isSensible || !makesSense(high, low, kind, rules)) senseless.push(at);
+    // All ones are what storage that died has, and nobody's contents.
+    const isBlank = (high & low) === -1 && !isClaimed;
+    if (!isSensible || !(isBlank || makesSense(high, low, kind, rules))) senseless.push(at);
   }
   const isTable = senseless.length < SENSELESS_MIN || senseless.length * SENSELESS_SHARE < said;
   if (isTable && !isClaimed) return 0;

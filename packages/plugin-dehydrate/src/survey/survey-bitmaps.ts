@@ -1,7 +1,15 @@
 // The bitmap directory. Owns how far it is read: entry by entry, as long as they fit in; only their bytes are kept. What the
 // bitmaps say (which parts of the disk were written) is metadata and is kept too.
 
-import { BITMAP_DIRECTORY_BYTES_MAX, type Header, hasBitmapsAutoclear, padTo8 } from "@qcow/format";
+import {
+  BITMAP_DIRECTORY_BYTES_MAX,
+  BITMAP_GRANULARITY_BITS_MAX,
+  BITMAP_GRANULARITY_BITS_MIN,
+  BITMAP_TYPE_DIRTY_TRACKING,
+  type Header,
+  hasBitmapsAutoclear,
+  padTo8,
+} from "@qcow/format";
 import type { ImageFile } from "./image-file.js";
 import type { Kept } from "./kept.js";
 import type { Notes } from "./notes.js";
@@ -32,9 +40,14 @@ export async function surveyBitmaps(
     return [];
   }
   const bytes = await file.read(offset, size);
-  const entries = [...directoryEntries(new DataView(bytes.buffer), count)];
-  if (entries.length < count || bytes.length < size)
+  const view = new DataView(bytes.buffer);
+  const entries = [...directoryEntries(view, count, kept.clusterSize)];
+  if (entries.length < count || bytes.length < size) {
     notes.add("the bitmap directory is cut short, or makes no sense from some entry on");
+    const at = entries.at(-1)?.end ?? 0;
+    // Its fixed part, if only its lengths make no sense.
+    if (looksLikeOne(view, at, kept.clusterSize)) kept.keep(offset + at, FIXED_BYTES, "plain");
+  }
   for (const entry of entries) keepEntry(bytes, offset, entry, kept, scrub);
   return entries.map(({ tableOffset, tableBytes }) => ({
     kind: "bitmap-table",
@@ -51,23 +64,34 @@ interface DirectoryEntry {
   readonly tableBytes: number;
   readonly extraBytes: number;
   readonly nameBytes: number;
+  /** Where the next one begins. */
+  readonly end: number;
 }
 
-function* directoryEntries(view: DataView, count: number): Generator<DirectoryEntry> {
+function* directoryEntries(view: DataView, count: number, clusterSize: number): Generator<DirectoryEntry> {
   let at = 0;
-  for (let index = 0; index < count && at + FIXED_BYTES <= view.byteLength; index++) {
-    const entry = {
-      at,
-      tableOffset: Number(view.getBigUint64(at)),
-      tableBytes: view.getUint32(at + 8) * 8,
-      extraBytes: view.getUint32(at + 20),
-      nameBytes: view.getUint16(at + 18),
-    };
-    const length = FIXED_BYTES + entry.extraBytes + entry.nameBytes;
+  for (let index = 0; index < count && looksLikeOne(view, at, clusterSize); index++) {
+    const extraBytes = view.getUint32(at + 20);
+    const nameBytes = view.getUint16(at + 18);
+    const length = FIXED_BYTES + extraBytes + nameBytes;
     if (at + length > view.byteLength) return;
-    yield entry;
-    at += padTo8(length);
+    const tableOffset = Number(view.getBigUint64(at));
+    const end = at + padTo8(length);
+    yield { at, tableOffset, tableBytes: view.getUint32(at + 8) * 8, extraBytes, nameBytes, end };
+    at = end;
   }
+}
+
+/** Whether an entry can begin at `at`: its table lies where one can, or type and granularity are what there is. */
+function looksLikeOne(view: DataView, at: number, clusterSize: number): boolean {
+  if (at + FIXED_BYTES > view.byteLength) return false;
+  const tableOffset = view.getBigUint64(at);
+  const granularity = view.getUint8(at + 17);
+  const isTyped =
+    view.getUint8(at + 16) === BITMAP_TYPE_DIRTY_TRACKING &&
+    granularity >= BITMAP_GRANULARITY_BITS_MIN &&
+    granularity <= BITMAP_GRANULARITY_BITS_MAX;
+  return isTyped || (tableOffset > 0n && tableOffset % BigInt(clusterSize) === 0n);
 }
 
 function keepEntry(

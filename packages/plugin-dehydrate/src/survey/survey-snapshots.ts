@@ -1,7 +1,14 @@
 // The snapshot table. Owns how far it is read: entry by entry, as long as they make sense; only their bytes are kept, since
 // what lies between them need not be the table's.
 
-import { decodeSnapshotEntry, FormatError, type Header, SNAPSHOTS_MAX, type Snapshot } from "@qcow/format";
+import {
+  decodeSnapshotEntry,
+  FormatError,
+  type Header,
+  L1_TABLE_ENTRIES_MAX,
+  SNAPSHOTS_MAX,
+  type Snapshot,
+} from "@qcow/format";
 import type { ImageFile } from "./image-file.js";
 import type { Kept } from "./kept.js";
 import type { Notes } from "./notes.js";
@@ -34,15 +41,21 @@ export async function surveySnapshots(
   let length = 0;
   for (let index = 0; index < count; ) {
     const entry = decode(piece, length - pieceStart, index, notes);
-    if (entry === undefined) break;
+    if (entry === undefined) {
+      keepHead(piece.subarray(length - pieceStart), base + length, kept);
+      break;
+    }
     if ("needs" in entry) {
       pieceStart = length;
       piece = await file.read(base + pieceStart, Math.max(entry.needs, PIECE_BYTES));
-      if (piece.length < entry.needs) {
-        notes.add("the snapshot table runs past the end of the file");
-        break;
-      }
-      continue;
+      if (piece.length >= entry.needs) continue;
+      notes.add("the snapshot table runs past the end of the file");
+      keepHead(piece, base + length, kept);
+      break;
+    }
+    if (!looksLikeOne(entry.snapshot, kept)) {
+      notes.add("the snapshot table has fewer entries than the header says");
+      break;
     }
     const offset = base + length;
     keepEntry(entry.snapshot, offset, kept, scrub);
@@ -71,6 +84,21 @@ function decode(
     notes.add(`the snapshot table makes no sense from some entry on: ${error.message}`);
     return undefined;
   }
+}
+
+/** What follows behind the last entry may be anybody's, and is told from entries by where their L1 tables are said to be. */
+function looksLikeOne({ l1TableOffset, l1Size, idBytes }: Snapshot, { clusterSize }: Kept): boolean {
+  if (l1TableOffset === 0n) return idBytes.length > 0;
+  return l1TableOffset % BigInt(clusterSize) === 0n || l1Size <= L1_TABLE_ENTRIES_MAX;
+}
+
+/** Keeps the fixed part of an entry whose lengths make no sense, if the rest of it does. */
+function keepHead(bytes: Uint8Array, offset: number, kept: Kept): void {
+  if (bytes.length < FIXED_BYTES) return;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, FIXED_BYTES);
+  const l1Offset = view.getBigUint64(0);
+  const isAligned = l1Offset > 0n && l1Offset % BigInt(kept.clusterSize) === 0n;
+  if (isAligned && view.getUint32(8) <= L1_TABLE_ENTRIES_MAX) kept.keep(offset, FIXED_BYTES, "plain");
 }
 
 function keepEntry(snapshot: Snapshot, offset: number, kept: Kept, scrub: Scrub | undefined): void {
