@@ -53,8 +53,8 @@ export async function openImageIn(
   return await openWatched(backend, address, options, watchOf(address, options));
 }
 
-function watchOf(address: string, { watch, id, config }: OpenWritableImageOptions): ImageWatch | undefined {
-  return watch?.({ address, writable: true, id: id ?? config?.id });
+function watchOf(address: string, { watch, id }: OpenWritableImageOptions): ImageWatch | undefined {
+  return watch?.({ address, writable: true, id });
 }
 
 async function openWatched(

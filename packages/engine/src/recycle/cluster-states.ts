@@ -199,6 +199,7 @@ export class ClusterStates implements ClusterLifecycle {
       const code = this.#hasReferences(index) ? CODES.used : CODES.available;
       this.#codes[index] = code;
       this.#counts[code] = (this.#counts[code] as number) + 1;
+      if (code === CODES.available) this.#totals[code] = (this.#totals[code] as number) + 1;
     }
     this.#clusters = clusters;
   }

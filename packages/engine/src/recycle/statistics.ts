@@ -3,6 +3,7 @@
 import type { Recycler } from "./recycler.js";
 
 export interface RecyclingStatistics {
+  readonly clusterSize: number;
   /** In use now, tables included. */
   readonly used: number;
   /** Free now: as it was left, erased, and erased for good. */
@@ -46,6 +47,7 @@ export function statisticsOf(
   const copies =
     states.count("copying") + states.count("copied") + states.count("flushed") + states.count("referenced");
   return {
+    clusterSize,
     used: (states.count("used") + copies) * clusterSize,
     junk: states.count("junk") * clusterSize,
     erased: states.count("erased") * clusterSize,
