@@ -16,6 +16,8 @@ export type * from "./create/create-options.js";
 export { type DecodeOptions, decodeToRaw } from "./decode/decode-to-raw.js";
 export { type DiscardedZeroes, discardZeroes } from "./discard/discard-zeroes.js";
 export { type EncodeOptions, encodeRaw } from "./encode/encode-raw.js";
+export { type EncodeStreamOptions, encodeStream } from "./encode-stream/encode-stream.js";
+export type { LeftOut } from "./encode-stream/scan-raw.js";
 export * from "./engine-error.js";
 export { type Extent, type ExtentBatch, ExtentFlag } from "./extent.js";
 export type * from "./image-metadata.js";
@@ -37,6 +39,7 @@ export { readMetadata } from "./read-metadata.js";
 export type { RecyclingStatistics } from "./recycle/statistics.js";
 export { repairImage } from "./repair/repair-image.js";
 export type * from "./repair/repair-report.js";
+export type { SpillOpener } from "./spill/spill.js";
 export {
   type DecodeStreamOptions,
   decodeStream,
@@ -44,5 +47,4 @@ export {
   type PlaceStreamOptions,
 } from "./stream-decode/decode-stream.js";
 export type { ChunkTaker } from "./stream-decode/ordered-target.js";
-export type { SpillOpener } from "./stream-decode/spill.js";
 export type { DecodedStream } from "./stream-decode/stream-decoder.js";

@@ -40,6 +40,7 @@ type ReadingErrorCode = Exclude<
   | "QCOW2_DATA_LOSS"
   | "QCOW2_FLUSH_FAILED"
   | "QCOW2_IMAGE_TOO_LARGE"
+  | "QCOW2_PASSED_BY"
   | "QCOW2_UNSUPPORTED_CHANGE"
 >;
 

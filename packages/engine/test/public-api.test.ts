@@ -22,6 +22,7 @@ test("exports exactly this", () => {
       "defaultImageConfig",
       "discardZeroes",
       "encodeRaw",
+      "encodeStream",
       "formatImageConfig",
       "isEngineError",
       "parseImageConfig",

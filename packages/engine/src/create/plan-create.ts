@@ -49,7 +49,7 @@ export interface CreatePlan extends HeadPlan {
 }
 
 /** Numbers of clusters. */
-interface Layout {
+export interface Layout {
   readonly refcountTable: number;
   readonly refcountBlocks: number;
   readonly l1: number;
@@ -146,7 +146,7 @@ function entryBytesOf({ extendedL2 }: SettledOptions): 8 | 16 {
 }
 
 /** Refcount blocks and table count themselves too: both grow until they suffice. */
-function settleLayout(options: SettledOptions, parts: Pick<Layout, "l1" | "l2" | "data">): Layout {
+export function settleLayout(options: SettledOptions, parts: Pick<Layout, "l1" | "l2" | "data">): Layout {
   const clusterSize = 2 ** options.clusterBits;
   const blockEntries = 2 ** (options.clusterBits + 3 - options.refcountOrder);
   const rest = 1 + parts.l1 + parts.l2 + parts.data;

@@ -2,12 +2,12 @@
 // say and get; following the stream is stream-decoder.ts.
 
 import type { BlockBackend, CompressionBackend, LongOptions } from "@qcow/block";
+import { ByteSource } from "../byte-source.js";
 import type { ImageHead } from "../image-metadata.js";
-import { ByteSource } from "./byte-source.js";
+import { Spill, type SpillOpener } from "../spill/spill.js";
 import type { GuestTarget } from "./guest-target.js";
 import { type ChunkTaker, OrderedTarget } from "./ordered-target.js";
 import { PlacedTarget } from "./placed-target.js";
-import { Spill, type SpillOpener } from "./spill.js";
 import { type DecodedStream, StreamDecoder } from "./stream-decoder.js";
 import { HEAD_BYTES_MAX, readStreamHead } from "./stream-head.js";
 import { StreamWindow } from "./stream-window.js";

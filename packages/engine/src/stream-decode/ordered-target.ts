@@ -3,8 +3,8 @@
 
 import type { LongOptions } from "@qcow/block";
 import type { Geometry } from "@qcow/format";
+import type { Spill } from "../spill/spill.js";
 import type { GuestTarget, L1Facts } from "./guest-target.js";
-import type { Spill } from "./spill.js";
 
 /** Takes the next bytes of the disk; they may be used again once it resolves. */
 export type ChunkTaker = (chunk: Uint8Array) => Promise<void>;

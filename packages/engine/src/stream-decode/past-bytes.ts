@@ -1,8 +1,8 @@
 // What of the stream has passed by and may be wanted still. Owns which parts of the file that is, in ascending order;
 // the bytes themselves are in a log.
 
-import { ByteLog } from "./byte-log.js";
-import type { Spill } from "./spill.js";
+import { ByteLog } from "../spill/byte-log.js";
+import type { Spill } from "../spill/spill.js";
 
 /** Memory for each separate part. */
 const PART_BYTES = 24;

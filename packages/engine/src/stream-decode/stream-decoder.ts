@@ -5,6 +5,7 @@
 import type { CompressionBackend } from "@qcow/block";
 import type { Geometry } from "@qcow/format";
 import type { ImageHead } from "../image-metadata.js";
+import type { Spill } from "../spill/spill.js";
 import { yieldToHost } from "../yield-to-host.js";
 import { ClaimHeap } from "./claim-heap.js";
 import { copySubclusters } from "./copy-subclusters.js";
@@ -13,7 +14,6 @@ import type { GuestTarget } from "./guest-target.js";
 import { L2Places } from "./l2-places.js";
 import { PastBytes } from "./past-bytes.js";
 import { deliverPast } from "./past-claims.js";
-import type { Spill } from "./spill.js";
 import { cutShort, passedBy } from "./stream-errors.js";
 import { LOOKAHEAD_CLUSTERS, type StreamWindow } from "./stream-window.js";
 import { ALL_SUBCLUSTERS, CLAIM_BYTES, SLACK_BYTES, TableClaims } from "./table-claims.js";

@@ -1,7 +1,7 @@
 // The part of the stream that is in memory as it lies in the file. Owns the slabs it is read into, and that a slab is
 // not filled again before everything that uses its bytes has ended.
 
-import type { ByteSource } from "./byte-source.js";
+import type { ByteSource } from "../byte-source.js";
 
 /** Slabs: one is filled while the contents of the others are written. */
 const SLABS = 3;

@@ -1,7 +1,7 @@
 // The chunks of a stream, copied to where they are wanted. Owns waiting for them, and that whoever makes them is told
 // when nobody wants more.
 
-import { untilAborted } from "../until-aborted.js";
+import { untilAborted } from "./until-aborted.js";
 
 export class ByteSource {
   readonly #chunks: AsyncIterator<Uint8Array>;
