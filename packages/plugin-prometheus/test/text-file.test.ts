@@ -1,0 +1,42 @@
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { requireWritableFolder, writeWhole } from "../src/text-file.js";
+
+let folder: string;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "qcow-text-file-"));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+it("replaces what was there, as another file, and leaves nothing beside it", async () => {
+  const path = join(folder, "qcow.prom");
+  writeFileSync(path, "old\n");
+  const { ino } = statSync(path);
+  await writeWhole(path, "new\n");
+  expect(readFileSync(path, "utf8")).toBe("new\n");
+  expect(statSync(path).ino).not.toBe(ino);
+  expect(readdirSync(folder)).toEqual(["qcow.prom"]);
+});
+
+it("a collector of other users can read it", async () => {
+  const path = join(folder, "qcow.prom");
+  await writeWhole(path, "new\n");
+  expect(statSync(path).mode & 0o044).toBe(0o044 & ~process.umask());
+});
+
+it("when it cannot be put in its place, nothing is left", async () => {
+  const path = join(folder, "taken");
+  mkdirSync(join(path, "full"), { recursive: true });
+  await expect(writeWhole(path, "new\n")).rejects.toThrow();
+  expect(readdirSync(folder)).toEqual(["taken"]);
+});
+
+it("a folder that is not there is refused beforehand", async () => {
+  await expect(requireWritableFolder(join(folder, "nowhere", "x.prom"))).rejects.toMatchObject({
+    code: "CLI_USAGE",
+  });
+  await requireWritableFolder(join(folder, "x.prom"));
+});
