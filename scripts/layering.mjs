@@ -30,7 +30,7 @@ const layers = {
     workspace: ["cli-kit", "engine", "metrics", "nbd"],
     outside: ["@oclif/core", "prom-client"],
   },
-  "plugin-dehydrate": { workspace: ["cli-kit", "engine", "format", "block"], outside: ["@oclif/core"] },
+  "plugin-dehydrate": { workspace: ["cli-kit", "format", "block"], outside: ["@oclif/core"] },
   cli: {
     workspace: ["cli-kit", "engine", "nbd", "format", "block"],
     outside: ["@oclif/core", "@oclif/plugin-*"],
