@@ -25,6 +25,8 @@ const steps = [
   { name: "licences", act: () => node(script("licences")) },
   { name: "packaging", act: () => node(script("packaging")) },
   { name: "bundle", act: () => node(script("bundle-size")) },
+  { name: "alone", act: () => node(script("alone")) },
+  { name: "release", act: () => node(script("release")) },
   { name: "snippets", act: () => node(script("snippets")) },
   { name: "tests", act: () => node(script("test")) },
   {

@@ -2,7 +2,7 @@
 // empty project. Does not own: what is checked on them (packaging.mjs, snippets.mjs).
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { root, runNode, workspacePackages } from "./workspace.mjs";
 
 const pnpm = join(root, "node_modules", "pnpm", "bin", "pnpm.cjs");
@@ -23,7 +23,7 @@ export async function withTemporaryFolder(use) {
   try {
     return await use(folder);
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
   }
 }
 
@@ -39,16 +39,38 @@ export async function packAll(folder) {
   );
 }
 
+function tarballsOf(packed) {
+  return Object.fromEntries(packed.map(({ manifest, tarball }) => [manifest.name, `file:${tarball}`]));
+}
+
 /** Makes a project in `folder` that has the packed packages installed, as a user's project would. */
 export async function installPacked(packed, folder) {
+  const tarballs = tarballsOf(packed);
+  makeProject(folder, tarballs);
+  await install(folder, { packages: ["."], overrides: tarballs });
+}
+
+/**
+ * Makes one project for each packed package, in a folder below `folder` of the package's own name, that has nothing but
+ * that package; each sees what it has declared, and no more.
+ */
+export async function installEachAlone(packed, folder) {
+  const tarballs = tarballsOf(packed);
+  makeProject(folder, {});
+  for (const { folder: name, manifest } of packed) {
+    makeProject(join(folder, name), { [manifest.name]: tarballs[manifest.name] });
+  }
+  await install(folder, { packages: ["*"], overrides: tarballs, hoist: false });
+}
+
+function makeProject(folder, dependencies) {
   mkdirSync(folder, { recursive: true });
-  const tarballs = Object.fromEntries(
-    packed.map(({ manifest, tarball }) => [manifest.name, `file:${tarball}`]),
-  );
-  const manifest = { name: "packed", private: true, type: "module", dependencies: tarballs };
+  const manifest = { name: basename(folder), private: true, type: "module", dependencies };
   writeFileSync(join(folder, "package.json"), JSON.stringify(manifest));
-  const settings = { packages: ["."], overrides: tarballs, strictDepBuilds: false };
-  writeFileSync(join(folder, "pnpm-workspace.yaml"), JSON.stringify(settings));
+}
+
+async function install(folder, settings) {
+  writeFileSync(join(folder, "pnpm-workspace.yaml"), JSON.stringify({ ...settings, strictDepBuilds: false }));
   await pnpmOrThrow(["install", "--prefer-offline", "--ignore-scripts", "--no-frozen-lockfile"], {
     cwd: folder,
   });
