@@ -44,12 +44,16 @@ async function inOrder(wanted, folder) {
 /** Files may be named with hyphens where modules have underscores. */
 const nameOf = (file) => basename(file, ".ko").replaceAll("-", "_");
 
-/** The newest kernel, which the meta package depends on. */
+/** The newest kernel, which the meta package depends on. The lists of packages are fetched where there are none. */
 async function imagePackage() {
-  const { stdout } = await run("apt-cache", ["depends", META_PACKAGE]);
-  const name = /Depends: (linux-image-\S+)/.exec(stdout)?.[1];
-  if (name === undefined) throw new Error(`apt knows no ${META_PACKAGE}; run apt-get update`);
+  const name = (await dependency()) ?? (await run("apt-get", ["update", "-qq"]).then(dependency));
+  if (name === undefined) throw new Error(`apt knows no ${META_PACKAGE}`);
   return name;
+}
+
+async function dependency() {
+  const { stdout } = await run("apt-cache", ["depends", META_PACKAGE]).catch(() => ({ stdout: "" }));
+  return /Depends: (linux-image-\S+)/.exec(stdout)?.[1];
 }
 
 async function unpack(packages, home) {
