@@ -53,9 +53,10 @@ export class MadeImage {
     return this;
   }
 
-  /** Has entry `index` of the table in cluster `table` name cluster `target`. */
-  entry(table: number, index: number, target: number): this {
-    return this.word(table * this.clusterSize + index * 8, COPIED | BigInt(target * this.clusterSize));
+  /** Has entry `index` of the table in cluster `table` name cluster `target`, which is its own unless it is shared. */
+  entry(table: number, index: number, target: number, isShared = false): this {
+    const offset = BigInt(target * this.clusterSize);
+    return this.word(table * this.clusterSize + index * 8, isShared ? offset : COPIED | offset);
   }
 
   /** 64 bits at an offset in bytes. */

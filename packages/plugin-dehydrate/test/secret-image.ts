@@ -44,15 +44,15 @@ export function secretImage(): MadeImage {
     .word(CLUSTER, BigInt(11 * CLUSTER))
     .put(11 * CLUSTER, refcounts());
   image
-    .entry(2, 0, 3)
+    .entry(2, 0, 3, true)
     .put(3 * CLUSTER, new Uint8Array(CLUSTER))
-    .entry(3, 0, 4);
+    .entry(3, 0, 4, true);
   image.text(4 * CLUSTER, guest, 100);
   // One sector of compressed data.
   image.word(3 * CLUSTER + 8, (1n << 62n) | BigInt(5 * CLUSTER)).text(5 * CLUSTER, compressed, 20);
   image.put(6 * CLUSTER, snapshot());
   image
-    .entry(7, 0, 3)
+    .entry(7, 0, 3, true)
     .entry(7, 1, 8)
     .put(8 * CLUSTER, new Uint8Array(CLUSTER))
     .entry(8, 0, 9);
