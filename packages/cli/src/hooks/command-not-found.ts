@@ -5,12 +5,24 @@ import type { Hook } from "@oclif/core/interfaces";
 import { CommandError } from "@qcow/cli-kit";
 import { nearest } from "../nearest.js";
 
+/** Commands that a plugin of this project has. */
+const PLUGINS: Readonly<Record<string, string>> = {
+  dehydrate: "@qcow/plugin-dehydrate",
+  rehydrate: "@qcow/plugin-dehydrate",
+};
+
 const hook: Hook.CommandNotFound = async ({ config, id }) => {
   // oclif joins all words with colons; unless the first is a topic, it alone was meant as the command.
   const [first = id] = id.split(":");
   const name = (config.findTopic(first) ? id : first).replaceAll(":", config.topicSeparator);
   const known = config.commands.filter((command) => !command.hidden).map((command) => command.id);
   const suggestion = nearest(name, known)?.replaceAll(":", config.topicSeparator);
+  const plugin = Object.hasOwn(PLUGINS, first) ? PLUGINS[first] : undefined;
+  if (plugin !== undefined) {
+    throw new CommandError("CLI_USAGE", `${first} is a command of a plugin that is not installed`, {
+      hint: `Install it with \`${config.bin} plugins install ${plugin}\`.`,
+    });
+  }
   throw new CommandError("CLI_USAGE", `${name} is no command of ${config.bin}`, {
     hint:
       suggestion === undefined
