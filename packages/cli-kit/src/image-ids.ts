@@ -19,7 +19,17 @@ export class ImageIds {
 }
 
 function lastPart(address: string): string {
-  const isUrl = /^[a-z][a-z0-9+.-]+:/i.test(address);
-  const path = isUrl ? address.replace(/[?#].*$/s, "").replace(/^[^:]*:(\/\/[^/]*)?/, "") : address;
-  return path.split("/").findLast((part) => part !== "") ?? "image";
+  const [, scheme, rest] = /^([a-z][a-z0-9+.-]+):(?:\/\/)?(.*)$/is.exec(address) ?? [];
+  if (scheme === undefined || rest === undefined) return last(address.split("/"));
+  // What is before an @ may be a password, and so may what is behind the path.
+  const parts = rest
+    .replace(/[?#].*$/s, "")
+    .replace(/^[^/]*@/, "")
+    .split("/");
+  // A host is no image; of other schemes it may be all that there is.
+  return last(/^https?$/i.test(scheme) ? parts.slice(1) : parts);
+}
+
+function last(parts: readonly string[]): string {
+  return parts.findLast((part) => part !== "") ?? "image";
 }

@@ -8,6 +8,9 @@ it.each([
   ["https://user:secret@images.example/a/disk.qcow2?token=secret#secret", "disk.qcow2"],
   ["https://user:secret@images.example/?token=secret", "image"],
   ["https://user:secret@images.example", "image"],
+  ["split://disk.qcow2", "disk.qcow2"],
+  ["split:///srv/disk.qcow2", "disk.qcow2"],
+  ["s3://key:secret@bucket?token=secret", "bucket"],
   ["", "image"],
 ])("the image at %s is called %s", (address, id) => {
   expect(new ImageIds().of(address)).toBe(id);
