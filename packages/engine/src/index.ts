@@ -45,6 +45,7 @@ export {
   decodeStream,
   decodeStreamInOrder,
   type PlaceStreamOptions,
+  type StreamHead,
 } from "./stream-decode/decode-stream.js";
 export type { ChunkTaker } from "./stream-decode/ordered-target.js";
 export type { DecodedStream } from "./stream-decode/stream-decoder.js";

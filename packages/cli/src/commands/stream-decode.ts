@@ -103,13 +103,19 @@ export default class StreamDecode extends QcowCommand<typeof StreamDecode> {
   async #toFile({ source, identity }: Input, path: string): Promise<DecodedStream> {
     const { decodeStream } = await import("@qcow/engine");
     const output = await openRawOutput(path, new Set(identity === undefined ? [] : [identity]));
+    let isTouched = false;
+    const onHead = (): void => {
+      isTouched = true;
+    };
     try {
       const options = await this.#options(output.isDevice ? tmpdir() : dirname(path));
-      const decoded = await decodeStream(source, output.backend, { ...options, sparse: !output.isDevice });
+      const sparse = !output.isDevice;
+      const decoded = await decodeStream(source, output.backend, { ...options, sparse, onHead });
       await output.backend.close();
       return decoded;
     } catch (error) {
-      this.note(await output.abandon());
+      const line = await output.abandon();
+      if (isTouched) this.note(line);
       throw error;
     }
   }

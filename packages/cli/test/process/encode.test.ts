@@ -104,8 +104,12 @@ describe("encode refuses", () => {
     [["disk.raw", "keep.qcow2", "--cluster-size", "1000"], 1, "QCOW2_BAD_OPTION"],
     [["disk.raw", "keep.qcow2", "--compat", "0.10", "--extended-l2"], 1, "QCOW2_BAD_OPTION"],
     [["disk.raw", "https://host/disk.qcow2"], 1, "CLI_READ_ONLY_ADDRESS"],
-    [["-", "keep.qcow2"], 64, "CLI_USAGE"],
-    [["disk.raw", "-"], 64, "CLI_USAGE"],
+    [["-", "keep.qcow2", "--data-file", "x"], 64, "CLI_USAGE"],
+    [["-", "keep.qcow2", "--size", "1K", "--cluster-size", "1000"], 1, "QCOW2_BAD_OPTION"],
+    [["disk.raw", "keep.qcow2", "--layout", "guest-order", "--preallocation", "falloc"], 64, "CLI_USAGE"],
+    [["disk.raw", "keep.qcow2", "--one-pass"], 64, "CLI_USAGE"],
+    [["disk.raw", "link.raw", "--layout", "guest-order"], 1, "CLI_OUTPUT_IS_INPUT"],
+    [["disk.raw", "-", "--json"], 64, "CLI_USAGE"],
     [["disk.raw"], 64, "CLI_USAGE"],
   ])("%j: exit %d, %s, and OUT stays as it is", async (args, exitCode, code) => {
     folder.put("keep.qcow2", tinyImage());

@@ -25,8 +25,17 @@ export interface DecodeStreamOptions extends LongOptions {
   readonly memoryBytes?: number | undefined;
   /** Makes a place for what exceeds that; called when it is needed, twice at most. Rejects `QCOW2_MISSING_CAPABILITY` without. */
   readonly openSpill?: SpillOpener | undefined;
+  /** Told of what the first cluster says once that has come, before the target is touched; what it throws ends the decoding. */
+  readonly onHead?: ((head: StreamHead) => void) | undefined;
   /** What messages call the stream; `the stream` by default. */
   readonly label?: string | undefined;
+}
+
+export interface StreamHead {
+  /** Length of the disk in bytes. */
+  readonly virtualSize: number;
+  /** Bytes of a cluster. */
+  readonly clusterSize: number;
 }
 
 export interface PlaceStreamOptions extends DecodeStreamOptions {
@@ -104,11 +113,13 @@ async function decode(
     const count = await bytes.read(first);
     const present = first.subarray(0, count);
     const head = await readStreamHead(present, count < HEAD_BYTES_MAX, label, { signal });
+    const { virtualSize, clusterSize } = head.geometry;
+    options.onHead?.({ virtualSize, clusterSize });
     goal = makeGoal(head, { signal, onProgress: options.onProgress }, memoryBytes);
     const decoder = new StreamDecoder({
       head,
       label,
-      window: new StreamWindow(bytes, present, head.geometry.clusterSize),
+      window: new StreamWindow(bytes, present, clusterSize),
       target: goal.target,
       spill,
       compression: options.compression,
