@@ -1,6 +1,7 @@
 // Owns what is measured against what: the jobs, their peers in their fastest honest form, and the targets.
 import * as zlib from "node:zlib";
 import { httpJobs } from "./http-jobs.mjs";
+import { streamJobs } from "./stream-jobs.mjs";
 import { writeJobs } from "./write-jobs.mjs";
 
 const INFO_RUNS = 10;
@@ -43,6 +44,7 @@ export function jobs({ node, cli, oclif, out, raw, script, url, qemuReadsHttp })
   });
   return [
     ...writeJobs({ node, qcow, image, out, raw, script }),
+    ...streamJobs({ node, cli, qcow, image, out, raw, shell }),
     ...httpJobs({ qcow, image, out, url, qemuReadsHttp }),
     decode("a", 8, { ratio: 1.15 }),
     decode("b", 8, { ratio: 1.15 }),
