@@ -29,9 +29,10 @@ type Definitions = {
 
 const GROUP = "GLOBAL";
 
-/** A flag whose value is a size or an offset in bytes, with the suffixes of `parseSize`. */
-export function sizeFlag(description: string): OptionFlag<number | undefined> {
-  return custom<number>({ description, helpValue: "SIZE", parse: async (input) => parseSize(input) })();
+/** A flag whose value is a size or an offset in bytes, with the suffixes of `parseSize`; `aliases` are other names of it. */
+export function sizeFlag(description: string, ...aliases: string[]): OptionFlag<number | undefined> {
+  const parse = async (input: string): Promise<number> => parseSize(input);
+  return custom<number>({ description, aliases, helpValue: "SIZE", parse })();
 }
 
 export const COMMON_FLAGS: Definitions = {
@@ -40,6 +41,7 @@ export const COMMON_FLAGS: Definitions = {
   debug: boolean({ description: "Print the full stack of an error.", helpGroup: GROUP }),
   trace: boolean({ description: "Print each access to the image's files on stderr.", helpGroup: GROUP }),
   progress: boolean({
+    char: "p",
     allowNo: true,
     description: "Show a progress bar on stderr; by default when that is a terminal and the work takes long.",
     helpGroup: GROUP,

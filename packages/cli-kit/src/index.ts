@@ -25,6 +25,7 @@ export {
   type WritableImage,
 } from "./open-writable-image.js";
 export * from "./parse-size.js";
+export * from "./program-name.js";
 export * from "./progress.js";
 export * from "./progress-descriptor.js";
 export * from "./qcow-command.js";

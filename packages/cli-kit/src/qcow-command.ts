@@ -13,6 +13,7 @@ import { type CommandExtension, extensionFlags, loadExtensions } from "./command
 import { COMMON_FLAGS, type CommonFlags } from "./common-flags.js";
 import { printFailure } from "./error-report.js";
 import { ExitCode } from "./exit-codes.js";
+import { type FlagSpelling, fullFlagNames } from "./full-flag-names.js";
 import { type Interruption, watchInterrupts } from "./interrupt.js";
 import { jsonText } from "./json-text.js";
 import { openForWriting } from "./open-for-writing.js";
@@ -79,7 +80,10 @@ export abstract class QcowCommand<T extends typeof Command> extends Command {
     this.#interruption = watchInterrupts();
     const { all, failures } = await loadExtensions(this.config);
     try {
-      const { args, flags } = await this.parse(all.length === 0 ? this.ctor : this.#extended(all));
+      const command = all.length === 0 ? this.ctor : this.#extended(all);
+      const spellings = { ...command.baseFlags, ...command.flags } as Readonly<Record<string, FlagSpelling>>;
+      this.argv = fullFlagNames(this.argv, spellings);
+      const { args, flags } = await this.parse(command);
       this.flags = flags as QcowFlags<T>;
       this.args = args as QcowArgs<T>;
     } catch (error) {
@@ -126,7 +130,9 @@ export abstract class QcowCommand<T extends typeof Command> extends Command {
     const words = end === -1 ? this.argv : this.argv.slice(0, end);
     return words.some(
       (word, index) =>
-        word === "--json" || word === "--output=json" || (word === "--output" && words[index + 1] === "json"),
+        word === "--json" ||
+        /^--output=json$/i.test(word) ||
+        (word === "--output" && /^json$/i.test(words[index + 1] ?? "")),
     );
   }
 

@@ -8,6 +8,12 @@ export function checkText(report: CheckReport): string {
   return [...verdict(report), ...statistics(report)].join("\n");
 }
 
+/** What qcow-tool prints of an image with which nothing is wrong; of others, the summary. */
+export function qcowToolText(report: CheckReport): string {
+  if (!isClean(report)) return checkText(report);
+  return ["Qcow file seems intact.", ...blocks(report)].join("\n");
+}
+
 /** What a repair did, before the summary of the check after it; nothing when it did nothing. */
 export function repairText({ leaksFixed, corruptionsFixed }: RepairReport): string[] {
   if (leaksFixed + corruptionsFixed === 0) return [];
@@ -21,20 +27,17 @@ export function repairText({ leaksFixed, corruptionsFixed }: RepairReport): stri
   ];
 }
 
-function verdict({
-  corruptions,
-  leaks,
-  checkErrors,
-  freeHostClusters,
-  usedHostClusters,
-}: CheckReport): string[] {
-  if (corruptions + leaks + checkErrors === 0) {
-    return [
-      "No errors were found on the image.",
-      `Total free blocks: ${freeHostClusters}`,
-      `Total used blocks: ${usedHostClusters}`,
-    ];
-  }
+function isClean({ corruptions, leaks, checkErrors }: CheckReport): boolean {
+  return corruptions + leaks + checkErrors === 0;
+}
+
+function blocks({ freeHostClusters, usedHostClusters }: CheckReport): string[] {
+  return [`Total free blocks: ${freeHostClusters}`, `Total used blocks: ${usedHostClusters}`];
+}
+
+function verdict(report: CheckReport): string[] {
+  if (isClean(report)) return ["No errors were found on the image.", ...blocks(report)];
+  const { corruptions, leaks, checkErrors } = report;
   const lines: string[] = [];
   if (corruptions > 0) {
     lines.push(

@@ -2,11 +2,13 @@
 // repair is asked for.
 
 import { string } from "@oclif/core/flags";
-import { REMOTE_FLAGS, shownName } from "@qcow/cli-kit";
+import { isQcowTool, REMOTE_FLAGS, shownName } from "@qcow/cli-kit";
+import type { CheckReport } from "@qcow/engine";
 import { type CheckDocument, checkDocument } from "../check/check-document.js";
-import { checkText } from "../check/check-text.js";
+import { checkText, qcowToolText } from "../check/check-text.js";
 import { CheckingCommand, exitCodeOf } from "../check/checking-command.js";
 import { READ_IMAGE } from "../image-argument.js";
+import { QEMU_READ_FLAGS } from "../qemu-img-flags.js";
 
 export default class Check extends CheckingCommand<typeof Check> {
   static override summary = "Check an image for corruption and leaked clusters.";
@@ -29,6 +31,7 @@ export default class Check extends CheckingCommand<typeof Check> {
       options: ["leaks", "all"],
       description: "Repair what is found: leaked clusters only, or whatever can be repaired.",
     }),
+    ...QEMU_READ_FLAGS,
     ...REMOTE_FLAGS,
   };
 
@@ -38,6 +41,10 @@ export default class Check extends CheckingCommand<typeof Check> {
     return repair === undefined
       ? this.#check(image)
       : this.repair(image, { mode: repair === "leaks" ? "leaks" : "all" });
+  }
+
+  #text(report: CheckReport): string {
+    return isQcowTool() && this.flags.output === undefined ? qcowToolText(report) : checkText(report);
   }
 
   async #check(image: string): Promise<CheckDocument> {
@@ -52,7 +59,7 @@ export default class Check extends CheckingCommand<typeof Check> {
       if (report.fileChanging) {
         this.note("Warning: another process is changing the file; what was found may be out of date.");
       }
-      if (!this.jsonEnabled()) await this.print(checkText(report));
+      if (!this.jsonEnabled()) await this.print(this.#text(report));
       return checkDocument(report, shownName(image, backend));
     } finally {
       await backend.close();

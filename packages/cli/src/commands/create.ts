@@ -7,6 +7,7 @@ import { MakingCommand, NO_FACTS } from "../create/making-command.js";
 import { NEW_IMAGE_FLAGS } from "../create/new-image-flags.js";
 import { allocatedSize } from "../info/allocated-size.js";
 import { type ImageInfo, imageInfo } from "../info/image-info.js";
+import { FORMAT } from "../qemu-img-flags.js";
 
 export default class Create extends MakingCommand<typeof Create> {
   static override summary = "Make a new, empty image.";
@@ -29,6 +30,7 @@ export default class Create extends MakingCommand<typeof Create> {
       "Size of the disk in bytes, or with a unit (K, M, G, …); that of the backing file by default.",
     ),
     ...NEW_IMAGE_FLAGS,
+    format: FORMAT,
   };
 
   async run(): Promise<ImageInfo> {

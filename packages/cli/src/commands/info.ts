@@ -2,11 +2,12 @@
 // in info/.
 
 import { boolean, string } from "@oclif/core/flags";
-import { CommandError, openerFor, QcowCommand, REMOTE_FLAGS, shownName } from "@qcow/cli-kit";
+import { CommandError, isQcowTool, openerFor, QcowCommand, REMOTE_FLAGS, shownName } from "@qcow/cli-kit";
 import type { ImageMetadata } from "@qcow/engine";
 import { READ_IMAGE } from "../image-argument.js";
 import { allocatedSize } from "../info/allocated-size.js";
 import { type ImageInfo, imageInfo, rawInfo } from "../info/image-info.js";
+import { QEMU_READ_FLAGS } from "../qemu-img-flags.js";
 
 /** What of a remote image is fetched: header, extensions and names hardly ever take more. */
 const HEAD_BYTES = 64 * 1024;
@@ -16,7 +17,7 @@ export default class Info extends QcowCommand<typeof Info> {
   static override description =
     "Reads the header and the tables of snapshots and bitmaps, never contents. Files that the image names are " +
     "opened only with --backing-chain. The JSON form has the keys and values of qemu-img; the sexp form is that " +
-    "of qcow-tool, and --filter picks a part of it: .size, .additional.[0].dirty, .extensions.[0].";
+    "of qcow-tool (and what it prints when it is started by that name), and --filter picks a part of it: .size, .additional.[0].dirty, .extensions.[0].";
   static override examples = [
     "<%= config.bin %> info disk.qcow2",
     "<%= config.bin %> info disk.qcow2 --json",
@@ -36,19 +37,25 @@ export default class Info extends QcowCommand<typeof Info> {
       exclusive: ["backing-chain"],
     }),
     "backing-chain": boolean({ description: "Describe the backing files too." }),
+    ...QEMU_READ_FLAGS,
     ...REMOTE_FLAGS,
   };
 
   async run(): Promise<ImageInfo | readonly ImageInfo[] | undefined> {
-    const { filter, output } = this.flags;
+    const { filter } = this.flags;
     if (this.flags["backing-chain"]) return this.#chain();
     const metadata = await this.#metadata();
-    if (filter !== undefined || output === "sexp") return this.#printSexp(metadata, filter);
+    if (filter !== undefined || this.#form() === "sexp") return this.#printSexp(metadata, filter);
     const { image } = this.args;
     const filename = shownName(image, metadata);
     const info = imageInfo(metadata, { filename, allocated: await allocatedSize(image) });
     if (!this.jsonEnabled()) await this.#printText([info]);
     return info;
+  }
+
+  #form(): string {
+    const byDefault = this.jsonEnabled() ? "json" : isQcowTool() ? "sexp" : "human";
+    return this.flags.output ?? byDefault;
   }
 
   async #metadata(): Promise<ImageMetadata> {

@@ -14,6 +14,7 @@ import { READ_IMAGE } from "../image-argument.js";
 import { ExtentJsonWriter } from "../map/extent-json.js";
 import { MAP_HEADING, mapRows } from "../map/map-text.js";
 import { TextBlocks } from "../map/text-blocks.js";
+import { QEMU_READ_FLAGS } from "../qemu-img-flags.js";
 
 type Range = { readonly offset: number; readonly length: number };
 
@@ -31,8 +32,9 @@ export default class MapCommand extends QcowCommand<typeof MapCommand> {
   static override args = { image: READ_IMAGE };
   static override flags = {
     output: string({ options: ["human", "json"], description: "The form of the output; human by default." }),
-    start: sizeFlag("Start of the part that is shown; 0 by default."),
-    length: sizeFlag("Length of the part that is shown; up to the end of the disk by default."),
+    start: sizeFlag("Start of the part that is shown; 0 by default.", "start-offset"),
+    length: sizeFlag("Length of the part that is shown; up to the end of the disk by default.", "max-length"),
+    ...QEMU_READ_FLAGS,
     ...REMOTE_FLAGS,
   };
 

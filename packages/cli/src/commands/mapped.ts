@@ -1,8 +1,8 @@
 // `qcow mapped`: the stored ranges of the guest's disk, as qcow-tool lists them but merged. Owns the
 // command; mapped/ finds and prints the ranges.
 
-import { boolean, string } from "@oclif/core/flags";
-import { QcowCommand, REMOTE_FLAGS } from "@qcow/cli-kit";
+import { boolean, custom } from "@oclif/core/flags";
+import { CommandError, QcowCommand, REMOTE_FLAGS } from "@qcow/cli-kit";
 import { READ_IMAGE } from "../image-argument.js";
 import { type MappedRange, mappedRanges, withoutZeroes } from "../map/mapped-ranges.js";
 import { TextBlocks } from "../map/text-blocks.js";
@@ -20,7 +20,11 @@ export default class Mapped extends QcowCommand<typeof Mapped> {
   ];
   static override args = { image: READ_IMAGE };
   static override flags = {
-    output: string({ options: ["text", "json"], description: "The form of the output; text by default." }),
+    output: custom<string>({
+      helpValue: "text|json",
+      description: "The form of the output; text by default.",
+      parse: async (input) => formOf(input),
+    })(),
     "ignore-zeroes": boolean({ description: "Read the contents and leave out what is all zero." }),
     ...REMOTE_FLAGS,
   };
@@ -37,6 +41,13 @@ export default class Mapped extends QcowCommand<typeof Mapped> {
       await image.close();
     }
   }
+}
+
+/** In the words of qcow-tool, which takes both in any case. */
+function formOf(input: string): string {
+  const form = input.toLowerCase();
+  if (form === "text" || form === "json") return form;
+  throw new CommandError("CLI_USAGE", "Unknown output format, expected either 'text' or 'json'");
 }
 
 async function printText(ranges: AsyncIterable<MappedRange>, out: TextBlocks): Promise<void> {

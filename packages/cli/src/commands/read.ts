@@ -1,8 +1,8 @@
 // `qcow read`: a piece of the guest's disk as raw bytes. Owns the two ways to say which piece.
 
-import { integer } from "@oclif/core/flags";
 import { CommandError, interruptible, QcowCommand, REMOTE_FLAGS, sizeFlag } from "@qcow/cli-kit";
 import { READ_IMAGE } from "../image-argument.js";
+import { sectorsFlag } from "../sectors-flag.js";
 import { SNAPSHOT } from "../snapshot-flag.js";
 
 const SECTOR_BYTES = 512;
@@ -18,8 +18,8 @@ export default class Read extends QcowCommand<typeof Read> {
   ];
   static override args = { image: READ_IMAGE };
   static override flags = {
-    sector: integer({ min: 0, helpValue: "N", description: "First sector; 0 by default." }),
-    length: integer({ min: 0, helpValue: "SECTORS", description: "Number of sectors; 1 by default." }),
+    sector: sectorsFlag("N", "First sector; 0 by default."),
+    length: sectorsFlag("SECTORS", "Number of sectors; 1 by default."),
     offset: sizeFlag("First byte; 0 by default."),
     bytes: sizeFlag("Number of bytes; up to the end of the disk by default."),
     snapshot: SNAPSHOT,

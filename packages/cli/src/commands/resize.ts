@@ -12,6 +12,7 @@ import {
   type SizeChange,
 } from "@qcow/cli-kit";
 import { IMAGE } from "../image-argument.js";
+import { FORMAT } from "../qemu-img-flags.js";
 import { relativeSizeWords } from "../resize/relative-size-words.js";
 
 export interface ResizeResult {
@@ -47,6 +48,7 @@ export default class Resize extends QcowCommand<typeof Resize> {
       description: "Allow the disk to become shorter, and lose what was behind its new end.",
     }),
     "ignore-data-loss": boolean({ description: "The same as --shrink." }),
+    format: FORMAT,
   };
 
   constructor(argv: string[], config: QcowCommand<typeof Resize>["config"]) {

@@ -1,11 +1,12 @@
 // `qcow write`: puts bytes into the guest's disk. Owns the two ways to say where, and that nothing is written of what does
 // not fit.
 
-import { integer, string } from "@oclif/core/flags";
+import { string } from "@oclif/core/flags";
 import type { LongOptions } from "@qcow/block";
 import { CommandError, interruptible, QcowCommand, sizeFlag } from "@qcow/cli-kit";
 import type { Qcow2Image } from "@qcow/engine";
 import { IMAGE } from "../image-argument.js";
+import { sectorsFlag } from "../sectors-flag.js";
 import { paddedEnd, sectorPieces } from "../write/sector-pieces.js";
 import { fileInput, stdinInput, textInput, type WriteInput } from "../write/write-input.js";
 
@@ -33,7 +34,7 @@ export default class Write extends QcowCommand<typeof Write> {
   ];
   static override args = { image: IMAGE };
   static override flags = {
-    sector: integer({ min: 0, helpValue: "N", description: "First sector; 0 by default." }),
+    sector: sectorsFlag("N", "First sector; 0 by default."),
     offset: sizeFlag("First byte."),
     text: string({ helpValue: "TEXT", description: "The bytes to write, in UTF-8." }),
     input: string({ helpValue: "FILE", description: "A file with the bytes to write; - for stdin." }),

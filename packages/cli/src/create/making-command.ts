@@ -17,6 +17,7 @@ import type { CreateOptions, ImageMetadata, Qcow2Image } from "@qcow/engine";
 import type { BackingFacts } from "./backing-facts.js";
 import { imageOptions } from "./image-flags.js";
 import type { NewImageFlags } from "./new-image-flags.js";
+import { withoutQemuImgOptions } from "./qemu-img-options.js";
 
 /** Of an image without a backing file. */
 export const NO_FACTS: BackingFacts = { size: 0, identities: new Set() };
@@ -35,6 +36,10 @@ export interface MakingJob {
 }
 
 export abstract class MakingCommand<T extends typeof Command> extends QcowCommand<T> {
+  constructor(argv: string[], config: Command["config"]) {
+    super(withoutQemuImgOptions(argv), config);
+  }
+
   /** What is to be known of the backing file that `flags` name for the image `out`. */
   protected async backingFacts(out: string, flags: NewImageFlags): Promise<BackingFacts> {
     const { "backing-file": name, "backing-format": format } = flags;

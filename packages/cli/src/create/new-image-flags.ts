@@ -4,12 +4,14 @@
 import { boolean, string } from "@oclif/core/flags";
 import type { BooleanFlag, OptionFlag } from "@oclif/core/interfaces";
 import { IMAGE_FLAGS, type ImageFlags } from "./image-flags.js";
+import { QEMU_IMG_OPTIONS } from "./qemu-img-options.js";
 
 type Definitions = typeof IMAGE_FLAGS & {
   readonly "backing-file": OptionFlag<string | undefined>;
   readonly "backing-format": OptionFlag<string | undefined>;
   readonly "data-file": OptionFlag<string | undefined>;
   readonly "data-file-raw": BooleanFlag<boolean>;
+  readonly option: OptionFlag<string | undefined>;
 };
 
 /** The values of `NEW_IMAGE_FLAGS`. */
@@ -38,4 +40,5 @@ export const NEW_IMAGE_FLAGS: Definitions = {
     dependsOn: ["data-file"],
     description: "Make the data file a valid raw image by itself.",
   }),
+  option: QEMU_IMG_OPTIONS,
 };

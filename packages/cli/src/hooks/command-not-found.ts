@@ -3,6 +3,7 @@
 
 import type { Hook } from "@oclif/core/interfaces";
 import { CommandError } from "@qcow/cli-kit";
+import { elsewhere } from "../elsewhere.js";
 import { nearest } from "../nearest.js";
 
 /** Commands that a plugin of this project has. */
@@ -23,12 +24,12 @@ const hook: Hook.CommandNotFound = async ({ config, id }) => {
       hint: `Install it with \`${config.bin} plugins install ${plugin}\`.`,
     });
   }
-  throw new CommandError("CLI_USAGE", `${name} is no command of ${config.bin}`, {
-    hint:
-      suggestion === undefined
-        ? `See \`${config.bin} help\`.`
-        : `Did you mean \`${config.bin} ${suggestion}\`?`,
-  });
+  const hint =
+    elsewhere(first) ??
+    (suggestion === undefined
+      ? `See \`${config.bin} help\`.`
+      : `Did you mean \`${config.bin} ${suggestion}\`?`);
+  throw new CommandError("CLI_USAGE", `${name} is no command of ${config.bin}`, { hint });
 };
 
 export default hook;
