@@ -78,7 +78,7 @@ describe("resize", () => {
     [["disk.qcow2", "--size", "much"]],
     [["disk.qcow2", "--size", "-1G", "--shrink"]],
     [["disk.qcow2", "+"]],
-    [["disk.qcow2", "1.5G"]],
+    [["disk.qcow2", "1.5"]],
   ])("%j is a usage error", async (args) => {
     const before = folder.get("disk.qcow2");
     const ran = await folder.qcow("resize", ...args);

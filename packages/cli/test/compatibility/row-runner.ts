@@ -1,0 +1,90 @@
+// Runs the lines of a table in bash, each in a folder of its own with the same files.
+
+import { spawn } from "node:child_process";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { delimiter } from "node:path";
+import { fileURLToPath } from "node:url";
+import { expect } from "vitest";
+import { Folder } from "../process/folder.js";
+import { PROGRAM, type Ran } from "../process/run-qcow.js";
+import type { Row } from "./row.js";
+
+const PLUGIN = fileURLToPath(new URL("../../../plugin-dehydrate/", import.meta.url));
+
+/** Whether rows that need the plugin are skipped: it was not built. */
+export const skipsPlugin = !existsSync(`${PLUGIN}dist`) && process.env.QCOW_REQUIRE_TOOLS !== "1";
+
+export class RowRunner {
+  readonly #folder: Folder;
+  #count = 0;
+
+  constructor(name: string) {
+    this.#folder = new Folder(name);
+    for (const part of ["bin", "files", "plain", "plugins"]) mkdirSync(this.#folder.at(part));
+    for (const name of ["qcow", "qcow-tool"]) symlinkSync(PROGRAM, this.#folder.at(`bin/${name}`));
+    const plugins = [{ type: "link", name: "@qcow/plugin-dehydrate", root: PLUGIN }];
+    this.#folder.put("plugins/package.json", json({ oclif: { schema: 1, plugins } }));
+  }
+
+  /** Makes a file that each row has. */
+  put(name: string, bytes: Uint8Array | string): void {
+    writeFileSync(this.#folder.at(`files/${name}`), bytes);
+  }
+
+  /** Makes files that each row has with a line for bash, which must succeed. */
+  async make(line: string): Promise<void> {
+    const ran = await this.#bash(line, this.#folder.at("files"), "plain");
+    if (ran.exitCode !== 0) throw new Error(`${line}: exit ${ran.exitCode}: ${ran.stderr}`);
+  }
+
+  /** Runs the line of `row`, and fails unless everything is as the row says. */
+  async expectRow({ line, exit = 0, stdout, stderr, proof, needsPlugin = false }: Row): Promise<void> {
+    const cwd = this.#newFolder();
+    const data = needsPlugin ? "plugins" : "plain";
+    const ran = await this.#bash(line, cwd, data);
+    const text = { exitCode: ran.exitCode, stdout: ran.stdout.toString(), stderr: ran.stderr };
+    expect(text).toMatchObject({ exitCode: exit });
+    expectText(text.stdout, stdout);
+    expectText(text.stderr, stderr);
+    if (proof === undefined) return;
+    const { exitCode, stdout: said, stderr: failed } = await this.#bash(proof, cwd, data);
+    expect({ exitCode, said: said.toString(), failed }).toMatchObject({ exitCode: 0 });
+  }
+
+  #newFolder(): string {
+    const cwd = this.#folder.at(`row-${this.#count++}`);
+    mkdirSync(cwd);
+    for (const name of readdirSync(this.#folder.at("files")))
+      copyFileSync(this.#folder.at(`files/${name}`), `${cwd}/${name}`);
+    return cwd;
+  }
+
+  #bash(line: string, cwd: string, data: string): Promise<Ran> {
+    const PATH = `${this.#folder.at("bin")}${delimiter}${process.env.PATH}`;
+    const env = { ...process.env, PATH, NO_COLOR: "1", TZ: "UTC", QCOW_DATA_DIR: this.#folder.at(data) };
+    const child = spawn("bash", ["-o", "pipefail", "-c", line], {
+      cwd,
+      env,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    const stdout: Buffer[] = [];
+    const stderr: Buffer[] = [];
+    child.stdout.on("data", (chunk: Buffer) => stdout.push(chunk));
+    child.stderr.on("data", (chunk: Buffer) => stderr.push(chunk));
+    return new Promise((resolve, reject) => {
+      child.on("error", reject);
+      child.on("close", (exitCode) => {
+        resolve({ exitCode, stdout: Buffer.concat(stdout), stderr: Buffer.concat(stderr).toString() });
+      });
+    });
+  }
+}
+
+function expectText(text: string, expected: string | RegExp | undefined): void {
+  if (typeof expected === "string") expect(text).toBe(expected);
+  else if (expected !== undefined) expect(text).toMatch(expected);
+}
+
+function json(value: unknown): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify(value));
+}
