@@ -27,7 +27,7 @@ const layers = {
   },
   metrics: { workspace: ["engine", "nbd"], outside: ["prom-client"] },
   "plugin-prometheus": {
-    workspace: ["cli-kit", "engine", "metrics", "nbd"],
+    workspace: ["cli-kit", "metrics"],
     outside: ["@oclif/core", "prom-client"],
   },
   "plugin-dehydrate": { workspace: ["cli-kit", "format", "block"], outside: ["@oclif/core"] },

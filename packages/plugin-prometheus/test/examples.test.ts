@@ -89,7 +89,7 @@ describe.skipIf(!hasPromtool)("promtool (needs promtool)", () => {
   it.each([
     ["check", "config", "prometheus.yml"],
     ["check", "rules", "alerts.yml"],
-    ["test", "rules", "alerts.test.yml"],
+    ["test", "rules", "alerts-test.yml"],
   ])("%s %s has nothing to say about %s", (...args) => {
     const { status, stderr } = spawnSync("promtool", args, { cwd: EXAMPLES, encoding: "utf8" });
     expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
