@@ -7,6 +7,7 @@ import type { KeptPlace, Patch } from "../survey/kept.js";
 import type { Survey } from "../survey/survey-image.js";
 import { PlaceIndex } from "./place-index.js";
 import { withholdEntries } from "./withhold.js";
+import { withholdRefcounts } from "./withhold-refcounts.js";
 
 /** Chunks that are read ahead, for sources that take long to answer. */
 const AHEAD = 8;
@@ -114,13 +115,14 @@ class Copy {
   }
 
   #withholdCluster(bytes: Uint8Array, cluster: Chunk): void {
-    const { kept, claimed, rules } = this.#survey;
+    const { kept, claimed, rules, refcounts } = this.#survey;
     const index = cluster.start / kept.clusterSize;
     const isClaimed = index !== 0 && claimed.has(index);
-    const isPlain = kept.refcountBlocks.has(index) || kept.bitmapData.has(index);
-    if (isPlain) {
-      // Counts and bits look like anything.
+    const isRefcounts = kept.refcountBlocks.has(index);
+    if (isRefcounts || kept.bitmapData.has(index)) {
+      // Bits of bitmaps look like anything.
       if (isClaimed) this.#clear(bytes, index);
+      else if (isRefcounts && withholdRefcounts(bytes, refcounts)) this.#noteNoRefcounts(index);
       return;
     }
     if (kept.l2Tables.has(index)) {
@@ -146,6 +148,10 @@ class Copy {
   #clear(bytes: Uint8Array, index: number): void {
     bytes.fill(0);
     this.#survey.notes.add(`the metadata in cluster ${index} is left out`);
+  }
+
+  #noteNoRefcounts(index: number): void {
+    this.#survey.notes.add(`cluster ${index} is taken for refcounts, looks like none, and is left out`);
   }
 
   #note(withheld: number, index: number): void {

@@ -29,6 +29,14 @@ export interface EntryRules {
   readonly farOffset: number;
 }
 
+/** What counts of a refcount block are judged by. */
+export interface RefcountRules {
+  /** Width of a count. */
+  readonly bits: number;
+  /** A count that no cluster of the image can reach, but for damage, is above it. */
+  readonly countMax: number;
+}
+
 /** Whether the halves of an entry say something that a table of this kind can say. */
 export function makesSense(high: number, low: number, kind: TableKind, rules: EntryRules): boolean {
   switch (kind) {

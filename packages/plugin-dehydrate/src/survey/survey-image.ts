@@ -2,9 +2,9 @@
 // claims is believed before it is compared with the length of the file.
 
 import type { IoOptions, ReadableBlockBackend } from "@qcow/block";
-import type { Header } from "@qcow/format";
+import { COMPRESSED_SECTOR_BYTES, type Header, SNAPSHOTS_MAX } from "@qcow/format";
 import { type ClusterList, ClusterList as Clusters } from "./cluster-list.js";
-import type { EntryRules } from "./entry-sense.js";
+import type { EntryRules, RefcountRules } from "./entry-sense.js";
 import { ImageFile } from "./image-file.js";
 import type { Kept } from "./kept.js";
 import { Notes } from "./notes.js";
@@ -32,6 +32,7 @@ export interface Survey {
   /** Those of them that the guest's disk claims too. */
   readonly claimed: ClusterList;
   readonly rules: EntryRules;
+  readonly refcounts: RefcountRules;
   /** L2 tables, by their offset. */
   readonly tables: ReadonlyMap<number, Uint8Array>;
   readonly notes: Notes;
@@ -55,7 +56,8 @@ export async function surveyImage(source: ReadableBlockBackend, options: SurveyO
     notes.add(
       `cluster ${index} holds metadata and is the guest's too: what may be contents is left out of it`,
     );
-  return { file, kept, all, claimed, rules: rulesOf(file, header, entryBytes), tables, notes };
+  const rules = rulesOf(file, header, entryBytes);
+  return { file, kept, all, claimed, rules, refcounts: refcountRulesOf(header), tables, notes };
 }
 
 async function surveyStructures(
@@ -102,4 +104,14 @@ function tableKeeper(tables: Map<number, Uint8Array>, clusterSize: number) {
 function rulesOf(file: ImageFile, header: Header | undefined, entryBytes: 8 | 16): EntryRules {
   const virtualSize = header === undefined ? 0 : Number(header.size);
   return { clusterBits: header?.clusterBits ?? 9, entryBytes, farOffset: 4 * (file.size + virtualSize) };
+}
+
+/** Each disk and snapshot references a cluster once, or as often as compressed streams of a sector fit into it. */
+function refcountRulesOf(header: Header | undefined): RefcountRules {
+  if (header === undefined) return { bits: 0, countMax: 0 };
+  const streams = Math.max(64, 2 ** header.clusterBits / COMPRESSED_SECTOR_BYTES);
+  return {
+    bits: Math.min(64, 2 ** header.refcountOrder),
+    countMax: (Math.min(header.nbSnapshots, SNAPSHOTS_MAX) + 1) * streams,
+  };
 }
