@@ -29,10 +29,13 @@ type Definitions = {
 
 const GROUP = "GLOBAL";
 
-/** A flag whose value is a size or an offset in bytes, with the suffixes of `parseSize`; `aliases` are other names of it. */
-export function sizeFlag(description: string, ...aliases: string[]): OptionFlag<number | undefined> {
+/** A flag whose value is a size or an offset in bytes, with the suffixes of `parseSize`; it may have other names. */
+export function sizeFlag(
+  description: string,
+  names: Pick<OptionFlag<number>, "aliases" | "char"> = {},
+): OptionFlag<number | undefined> {
   const parse = async (input: string): Promise<number> => parseSize(input);
-  return custom<number>({ description, aliases, helpValue: "SIZE", parse })();
+  return custom<number>({ description, ...names, helpValue: "SIZE", parse })();
 }
 
 export const COMMON_FLAGS: Definitions = {

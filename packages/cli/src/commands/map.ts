@@ -32,8 +32,14 @@ export default class MapCommand extends QcowCommand<typeof MapCommand> {
   static override args = { image: READ_IMAGE };
   static override flags = {
     output: string({ options: ["human", "json"], description: "The form of the output; human by default." }),
-    start: sizeFlag("Start of the part that is shown; 0 by default.", "start-offset"),
-    length: sizeFlag("Length of the part that is shown; up to the end of the disk by default.", "max-length"),
+    start: sizeFlag("Start of the part that is shown; 0 by default.", {
+      char: "s",
+      aliases: ["start-offset"],
+    }),
+    length: sizeFlag("Length of the part that is shown; up to the end of the disk by default.", {
+      char: "l",
+      aliases: ["max-length"],
+    }),
     ...QEMU_READ_FLAGS,
     ...REMOTE_FLAGS,
   };

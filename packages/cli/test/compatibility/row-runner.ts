@@ -14,6 +14,21 @@ const PLUGIN = fileURLToPath(new URL("../../../plugin-dehydrate/", import.meta.u
 /** Whether rows that need the plugin are skipped: it was not built. */
 export const skipsPlugin = !existsSync(`${PLUGIN}dist`) && process.env.QCOW_REQUIRE_TOOLS !== "1";
 
+/** What came of a line. */
+export interface Line {
+  /** The folder that it was run in. */
+  readonly cwd: string;
+  readonly exitCode: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+interface BashOptions {
+  /** Whether the plugin is there. */
+  readonly plugins?: boolean;
+  readonly env?: NodeJS.ProcessEnv;
+}
+
 export class RowRunner {
   readonly #folder: Folder;
   #count = 0;
@@ -33,22 +48,30 @@ export class RowRunner {
 
   /** Makes files that each row has with a line for bash, which must succeed. */
   async make(line: string): Promise<void> {
-    const ran = await this.#bash(line, this.#folder.at("files"), "plain");
+    const ran = await this.#bash(line, this.#folder.at("files"));
     if (ran.exitCode !== 0) throw new Error(`${line}: exit ${ran.exitCode}: ${ran.stderr}`);
+  }
+
+  /** Runs `line` in a new folder. */
+  async run(line: string, { needsPlugin = false } = {}): Promise<Line> {
+    const cwd = this.#newFolder();
+    const { exitCode, stdout, stderr } = await this.#bash(line, cwd, { plugins: needsPlugin });
+    return { cwd, exitCode, stdout: stdout.toString(), stderr };
+  }
+
+  /** Runs `line` in the folder `cwd`, and fails unless it succeeds. */
+  async prove(line: string, cwd: string, env: NodeJS.ProcessEnv = {}): Promise<void> {
+    const { exitCode, stdout, stderr } = await this.#bash(line, cwd, { env });
+    expect({ line, exitCode, stdout: stdout.toString(), stderr }).toMatchObject({ exitCode: 0 });
   }
 
   /** Runs the line of `row`, and fails unless everything is as the row says. */
   async expectRow({ line, exit = 0, stdout, stderr, proof, needsPlugin = false }: Row): Promise<void> {
-    const cwd = this.#newFolder();
-    const data = needsPlugin ? "plugins" : "plain";
-    const ran = await this.#bash(line, cwd, data);
-    const text = { exitCode: ran.exitCode, stdout: ran.stdout.toString(), stderr: ran.stderr };
-    expect(text).toMatchObject({ exitCode: exit });
-    expectText(text.stdout, stdout);
-    expectText(text.stderr, stderr);
-    if (proof === undefined) return;
-    const { exitCode, stdout: said, stderr: failed } = await this.#bash(proof, cwd, data);
-    expect({ exitCode, said: said.toString(), failed }).toMatchObject({ exitCode: 0 });
+    const ran = await this.run(line, { needsPlugin });
+    expect(ran).toMatchObject({ exitCode: exit });
+    expectText(ran.stdout, stdout);
+    expectText(ran.stderr, stderr);
+    if (proof !== undefined) await this.prove(proof, ran.cwd);
   }
 
   #newFolder(): string {
@@ -59,9 +82,10 @@ export class RowRunner {
     return cwd;
   }
 
-  #bash(line: string, cwd: string, data: string): Promise<Ran> {
+  #bash(line: string, cwd: string, { plugins = false, env: more = {} }: BashOptions = {}): Promise<Ran> {
+    const data = this.#folder.at(plugins ? "plugins" : "plain");
     const PATH = `${this.#folder.at("bin")}${delimiter}${process.env.PATH}`;
-    const env = { ...process.env, PATH, NO_COLOR: "1", TZ: "UTC", QCOW_DATA_DIR: this.#folder.at(data) };
+    const env = { ...process.env, PATH, NO_COLOR: "1", TZ: "UTC", QCOW_DATA_DIR: data, ...more };
     const child = spawn("bash", ["-o", "pipefail", "-c", line], {
       cwd,
       env,
