@@ -27,6 +27,7 @@ const steps = [
   { name: "bundle", act: () => node(script("bundle-size")) },
   { name: "alone", act: () => node(script("alone")) },
   { name: "release", act: () => node(script("release")) },
+  { name: "docs", act: () => node(script("docs")) },
   { name: "snippets", act: () => node(script("snippets")) },
   { name: "tests", act: () => node(script("test")) },
   {
