@@ -18,7 +18,7 @@ export interface ScanOptions extends IoOptions {
   readonly onScanned: (bytes: number) => void;
 }
 
-const STEP_BYTES = 1024 * 1024;
+const STEP_BYTES = 2 * 1024 * 1024;
 
 export async function scanRaw(source: ReadableBlockBackend, options: ScanOptions): Promise<StreamContents> {
   const { clusterSize } = options;
