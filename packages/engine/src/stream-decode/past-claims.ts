@@ -2,10 +2,11 @@
 // the window, and reading them in few pieces.
 
 import type { Geometry } from "@qcow/format";
+import { isCutShort } from "../read/read-compressed.js";
 import { copySubclusters } from "./copy-subclusters.js";
 import type { Deliveries } from "./deliveries.js";
 import type { PastBytes } from "./past-bytes.js";
-import { passedBy } from "./stream-errors.js";
+import { cutShort, passedBy } from "./stream-errors.js";
 import type { StreamWindow } from "./stream-window.js";
 import { ALL_SUBCLUSTERS, SLACK_BYTES, type TableClaims } from "./table-claims.js";
 
@@ -55,7 +56,10 @@ async function deliverCompressed(
 ): Promise<void> {
   const { past, window, label } = context;
   const start = claims.startOf(entry);
-  const end = start + claims.compressedLength(entry);
+  const length = claims.compressedLength(entry);
+  const end = start + length;
+  if (window.ended && isCutShort(start, length, window.end))
+    throw cutShort(label, window.end, "compressed contents", start);
   // The last sector may be another's for the most part, which had no reason to be kept.
   const needed = end - SLACK_BYTES - start;
   const inPast = past.available(start, Math.min(end, at) - start);

@@ -5,6 +5,7 @@
 import type { CompressionBackend } from "@qcow/block";
 import type { Geometry } from "@qcow/format";
 import type { ImageHead } from "../image-metadata.js";
+import { isCutShort } from "../read/read-compressed.js";
 import type { Spill } from "../spill/spill.js";
 import { yieldToHost } from "../yield-to-host.js";
 import { ClaimHeap } from "./claim-heap.js";
@@ -273,7 +274,7 @@ export class StreamDecoder {
 
   async #deliverCompressed(claims: TableClaims, entry: number, start: number, end: number): Promise<void> {
     const stream = this.#window.slice(start, Math.min(end, this.#window.end));
-    if (this.#window.ended && end >= this.#window.end + SLACK_BYTES + 1)
+    if (this.#window.ended && isCutShort(start, end - start, this.#window.end))
       throw cutShort(this.#setup.label, this.#window.end, "compressed contents", start);
     for (const index of claims.indices) {
       if (!claims.isInside(index, entry)) continue;

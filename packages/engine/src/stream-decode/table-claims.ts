@@ -116,7 +116,8 @@ export class TableClaims {
       const at = entry * l2EntrySize;
       const high = this.#view.getUint32(at);
       const low = this.#view.getUint32(at + 4);
-      if ((high | low) === 0 && !extendedL2) continue;
+      // COPIED alone names nothing: offset 0 is the header's.
+      if (((high & 0x7fff_ffff) | low) === 0 && !extendedL2) continue;
       const isPlain = !extendedL2 && isPlainEntry(high, low, mask);
       if (!isPlain && !this.#hasContents(at, high, low, place.guest + entry * clusterSize, place.label))
         continue;

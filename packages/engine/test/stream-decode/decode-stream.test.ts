@@ -80,6 +80,44 @@ test("a stream that is cut short says what is missing, wherever it is cut", asyn
   }
 });
 
+test("an entry that has COPIED and nothing else is empty, as it is in a file", async () => {
+  const image = (await new ImageBuilder({ size: MIB }).data(3, new Random(3).bytes(65536)).build()).backend;
+  const bytes = image.toBytes();
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  const l1 = Number(view.getBigUint64(40));
+  const l2 = Number(view.getBigUint64(l1) & 0x00ff_ffff_ffff_fe00n);
+  view.setUint32(l2 + 5 * 8, 0x8000_0000);
+  const { disk } = await placed(bytes);
+  expect(disk.subarray(4 * 65536).every((byte) => byte === 0)).toBe(true);
+  expect(Buffer.compare((await inOrder(bytes)).disk, disk)).toBe(0);
+});
+
+test("a compressed cluster that claims bytes past the end is refused when its table comes after it, too", async () => {
+  const raw = new Random(4).text(65536);
+  const builder = new ImageBuilder({ size: MIB });
+  builder.stream(0, await compression.compress("deflate", raw, {}), raw);
+  const built = (await builder.build()).backend.toBytes();
+  const l1 = Number(new DataView(built.buffer, built.byteOffset).getBigUint64(40));
+  const l2 = Number(new DataView(built.buffer, built.byteOffset).getBigUint64(l1) & 0x00ff_ffff_ffff_fe00n);
+  const entry = new DataView(built.buffer, built.byteOffset).getBigUint64(l2);
+  const host = Number(entry & ((1n << 54n) - 1n));
+  // Header, L1 table, the stream, the L2 table.
+  const bytes = new Uint8Array(4 * 65536);
+  bytes.set(built.subarray(0, 65536));
+  bytes.set(built.subarray(host, host + 64000), 2 * 65536 + 1024);
+  const view = new DataView(bytes.buffer);
+  view.setBigUint64(40, 65536n);
+  view.setBigUint64(65536, 3n * 65536n);
+  const moved = (entry & ~((1n << 54n) - 1n)) | BigInt(2 * 65536 + 1024);
+  view.setBigUint64(3 * 65536, moved);
+  expect((await placed(bytes)).disk.subarray(0, 65536)).toEqual(raw);
+  view.setBigUint64(3 * 65536, moved | (0xffn << 54n));
+  await expect(placed(bytes)).rejects.toMatchObject({
+    code: "QCOW2_REFERENCE_OUTSIDE_FILE",
+    message: expect.stringContaining("compressed contents"),
+  });
+});
+
 describe("what a stream cannot bring is refused before the target is touched:", () => {
   const refused = async (builder: ImageBuilder, code: string): Promise<void> => {
     const image = (await builder.build()).backend.toBytes();
