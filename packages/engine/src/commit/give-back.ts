@@ -3,7 +3,14 @@
 
 import { type BlockBackend, isBackendError } from "@qcow/block";
 import type { Allocator } from "../allocate/allocator.js";
+import type { ClusterRuns } from "../allocate/cluster-runs.js";
 import type { Frees } from "../allocate/pending-frees.js";
+
+/**
+ * Runs that become holes at once. One after the other, each would queue behind all that the guest has under way, and a busy
+ * guest would give up more than is taken from it: the file would grow and grow.
+ */
+const RUNS_IN_FLIGHT = 16;
 
 /**
  * Takes a reference from each cluster of `frees`. `onFree` is told of clusters that have none left, before anybody can
@@ -29,10 +36,30 @@ export async function giveBack(
     onFree(first, count);
     return undefined;
   };
-  for (let run = 0; run < discarded.length; run++) {
-    await allocator.drop(discarded.first(run), discarded.count(run), punch);
-  }
+  await eachRun(discarded, (first, count) => allocator.drop(first, count, punch));
   for (let run = 0; run < replaced.length; run++) {
     await allocator.drop(replaced.first(run), replaced.count(run), forget);
   }
+}
+
+/** Calls `job` for each of `runs`, some at a time. After a failure no more are begun, and those under way are waited for. */
+async function eachRun(
+  runs: ClusterRuns,
+  job: (first: number, count: number) => Promise<void>,
+): Promise<void> {
+  let next = 0;
+  const worker = async (): Promise<void> => {
+    try {
+      while (next < runs.length) {
+        const run = next++;
+        await job(runs.first(run), runs.count(run));
+      }
+    } catch (error) {
+      next = runs.length;
+      throw error;
+    }
+  };
+  const workers = Array.from({ length: Math.min(RUNS_IN_FLIGHT, runs.length) }, worker);
+  for (const result of await Promise.allSettled(workers))
+    if (result.status === "rejected") throw result.reason;
 }

@@ -35,6 +35,45 @@ describe("giving back", () => {
     expect((await allocator.reserve(1)).runs.first(0)).toBe(first);
   });
 
+  /** An allocator whose every second cluster waits to be free. */
+  async function scattered(runs: number) {
+    const made = await makeAllocator();
+    await made.allocator.reserve(2 * runs);
+    for (let run = 0; run < runs; run++) made.pending.add(made.first + 2 * run, 1, true);
+    return made;
+  }
+
+  test("punches some at once, so that a busy host does not make a queue of them", async () => {
+    const { allocator, pending, first, store } = await scattered(40);
+    let underWay = 0;
+    let most = 0;
+    const host = hostThat(async () => {
+      most = Math.max(most, ++underWay);
+      await settle();
+      underWay--;
+    });
+    await giveBack(allocator, pending.take(), () => undefined, host);
+    expect(most).toBe(16);
+    expect(Array.from({ length: 80 }, (_, index) => store.get(first + index))).toEqual(
+      Array.from({ length: 80 }, (_, index) => index % 2),
+    );
+  });
+
+  test("begins no more after a failure, and waits for what is under way", async () => {
+    const { allocator, pending, first, store } = await scattered(40);
+    let begun = 0;
+    let ended = 0;
+    const host = hostThat(async () => {
+      if (++begun === 3) throw new TypeError("a bug");
+      await settle();
+      ended++;
+    });
+    await expect(giveBack(allocator, pending.take(), () => undefined, host)).rejects.toThrow("a bug");
+    expect(begun).toBe(16);
+    expect(ended).toBe(15);
+    expect(store.get(first + 4)).toBe(1);
+  });
+
   test("leaves alone what something still references", async () => {
     const { allocator, pending, first, store } = await makeAllocator();
     await allocator.reserve(3);
