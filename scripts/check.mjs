@@ -28,6 +28,7 @@ const steps = [
   { name: "alone", act: () => node(script("alone")) },
   { name: "release", act: () => node(script("release")) },
   { name: "docs", act: () => node(script("docs")) },
+  { name: "doc-commands", act: () => node(script("doc-commands")) },
   { name: "snippets", act: () => node(script("snippets")) },
   { name: "tests", act: () => node(script("test")) },
   {
