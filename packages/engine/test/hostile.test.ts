@@ -258,3 +258,30 @@ describe("tables past the end of the file", () => {
     });
   });
 });
+
+test("of clusters in a row, one that begins past the end of the file is an error, however many are read at once", async () => {
+  const builder = new ImageBuilder({ size: 2 ** 20 });
+  for (const cluster of [0, 1, 2]) builder.data(cluster, onePage(cluster + 1));
+  const { backend, l1Offset } = await builder.build();
+  const view = new DataView(backend.toBytes().buffer);
+  const l2 = Number(view.getBigUint64(l1Offset) & 0x00ff_ffff_ffff_fe00n);
+  // To the end of the file, and further.
+  const end = view.byteLength;
+  for (const cluster of [0, 1, 2]) {
+    const entry = new DataView(new ArrayBuffer(8));
+    entry.setBigUint64(0, (1n << 63n) | BigInt(end + (cluster - 1) * 65536));
+    await backend.write(l2 + cluster * 8, new Uint8Array(entry.buffer));
+  }
+  const reader = await Qcow2Reader.open(backend);
+  await reader.read(0, new Uint8Array(65536));
+  for (const [start, length] of [
+    [0, 3 * 65536],
+    [0, 65537],
+    [65536, 65536],
+  ] as const) {
+    await expect(reader.read(start, new Uint8Array(length))).rejects.toMatchObject({
+      code: "QCOW2_REFERENCE_OUTSIDE_FILE",
+      offset: end,
+    });
+  }
+});

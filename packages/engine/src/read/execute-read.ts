@@ -86,10 +86,16 @@ async function readInto(
   context.observer?.hostRead?.({ offset: span.host, length: bytes.byteLength, purpose: "contents" });
 }
 
-// A plain cluster may lose a tail of zeros to the end of the file; a compressed stream may not lose a byte.
+// A plain cluster may lose a tail of zeros to the end of the file; a compressed stream may not lose a byte. A segment can be
+// many clusters in a row, of which the last one must begin in the file, too.
 function requireInside(file: LayerFile, segment: Segment, size: number, clusterSize: number): void {
-  const start = segment.compressed ? segment.host : segment.host - (segment.host % clusterSize);
-  if (start >= size) throw file.outside(segment.host, size, `the data for guest offset ${segment.guest}`);
+  const { compressed, host, hostLength, guest } = segment;
+  const last = host + hostLength - 1;
+  const start = compressed ? host : last - (last % clusterSize);
+  if (start >= size) {
+    const missing = compressed ? host : Math.max(host, Math.ceil(size / clusterSize) * clusterSize);
+    throw file.outside(missing, size, `the data for guest offset ${guest + missing - host}`);
+  }
   if (segment.compressed && isCutShort(segment.host, segment.hostLength, size)) {
     throw new EngineError(
       "QCOW2_BAD_COMPRESSED_CLUSTER",
