@@ -9,6 +9,8 @@ import { RemoteAccess } from "./remote-access.js";
 export interface OpenBackendOptions extends IoOptions {
   /** Asks for a lock that keeps out whoever wants to be alone with the bytes; nothing where there are no locks. */
   readonly lock?: "shared" | undefined;
+  /** Whether many short reads will come, for which preparing is worth its time. */
+  readonly manyReads?: boolean | undefined;
   /** How many bytes from the start on are wanted first: for those that fetch them from afar. */
   readonly headBytes?: number | undefined;
   /** How servers are reached; without headers or limits when absent. */
@@ -60,10 +62,11 @@ export async function openBackend(
 
 async function openFile(
   address: BackendAddress,
-  { lock }: OpenBackendOptions,
+  { lock, manyReads }: OpenBackendOptions,
 ): Promise<ReadableBlockBackend> {
   const { openReadable } = await import("@qcow/backend-node");
-  return openReadable(address.location, { lock });
+  // The host's own calls read what is in memory at once.
+  return openReadable(address.location, { lock, sparse: manyReads });
 }
 
 function openRemote(

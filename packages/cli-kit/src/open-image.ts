@@ -22,6 +22,10 @@ export interface OpenImageOptions extends IoOptions {
   readonly remote?: RemoteAccess | undefined;
   /** Id or name of an internal snapshot to read instead of the active disk. */
   readonly snapshot?: string | undefined;
+  /** Whether many short reads will come, for which preparing is worth its time. */
+  readonly manyReads?: boolean | undefined;
+  /** Most bytes of compressed clusters kept decompressed. */
+  readonly clusterCacheBytes?: number | undefined;
   /** Told what the engine does. */
   readonly observer?: Observer | undefined;
   /** Those who want to know of every image that is opened. */
@@ -57,7 +61,7 @@ export function openerFor(address: string, options: OpenImageOptions): Reference
     topPath: location,
     openFile: async (path, io) => {
       const { openReadable } = await import("@qcow/backend-node");
-      const opened = await openReadable(path, io);
+      const opened = await openReadable(path, { ...io, sparse: options.manyReads });
       return options.trace === undefined ? opened : traced(opened, options.trace, path);
     },
   });
@@ -75,6 +79,7 @@ export async function openImage(address: string, options: OpenImageOptions): Pro
     const reader = await Qcow2Reader.open(source, {
       signal: options.signal,
       snapshot: options.snapshot,
+      clusterCacheBytes: options.clusterCacheBytes,
       compression: nodeCompression(),
       openReference: openerFor(address, options),
       time: systemClock,

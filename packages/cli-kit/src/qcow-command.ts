@@ -238,10 +238,10 @@ export abstract class QcowCommand<T extends typeof Command> extends Command {
   protected async openImage(
     address: string,
     snapshot?: string,
-    told: Pick<OpenImageOptions, "observer" | "id"> = {},
+    options: Partial<OpenImageOptions> = {},
   ): Promise<OpenImage> {
     await this.#loadBackends(address);
-    return openImage(address, { ...this.openOptions(), ...told, snapshot });
+    return openImage(address, { ...this.openOptions(), ...options, snapshot });
   }
 
   /** Opens the bytes of a local image for changing them, under an exclusive lock. The caller closes it. */

@@ -35,12 +35,16 @@ export interface OpenOptions extends IoOptions {
   readonly snapshot?: string | undefined;
   /** Most bytes of L2 tables kept in memory, over all layers; default 32 MiB, at least one table for each layer. */
   readonly metadataCacheBytes?: number | undefined;
+  /** Most bytes of compressed clusters kept decompressed, of which somebody read a part; default 16 MiB. Not for images that are written to. */
+  readonly clusterCacheBytes?: number | undefined;
   readonly observer?: Observer | undefined;
   /** The clock of `observer.guestOperation`; that of the background and of `observer.slowIo` too, of images open for writing. */
   readonly time?: TimeBackend | undefined;
 }
 
 export const METADATA_CACHE_BYTES_DEFAULT = 32 * 1024 * 1024;
+
+export const CLUSTER_CACHE_BYTES_DEFAULT = 16 * 1024 * 1024;
 
 /** Longest chain of backing files that is followed. */
 export const CHAIN_DEPTH_MAX = 200;

@@ -11,8 +11,9 @@ import { invalidRunError } from "./mapping/invalid-run.js";
 import { mapChain } from "./mapping/map-chain.js";
 import { mapExtents } from "./mapping/map-extents.js";
 import { seekExtent } from "./mapping/seek.js";
-import type { OpenOptions } from "./open-options.js";
+import { CLUSTER_CACHE_BYTES_DEFAULT, type OpenOptions } from "./open-options.js";
 import { CHUNK_BYTES_DEFAULT, type ChunkOptions, readChunks } from "./read/chunks.js";
+import { ClusterCache } from "./read/cluster-cache.js";
 import { executeRead, type ReadContext } from "./read/execute-read.js";
 import { planRead } from "./read/plan-read.js";
 import { readableStream } from "./read/readable-stream.js";
@@ -47,10 +48,15 @@ export class Qcow2Reader implements AsyncDisposable {
   readonly #reports: OperationReports;
   #closed = false;
 
-  private constructor(chain: Chain, { compression, observer, time }: OpenOptions, reports: OperationReports) {
+  private constructor(
+    chain: Chain,
+    { compression, observer, time }: OpenOptions,
+    reports: OperationReports,
+    clusters: ClusterCache | undefined,
+  ) {
     this.#chain = chain;
     this.#reports = { observer: reports.observer, time };
-    this.#context = { layers: chain.layers, compression, observer, scratch: new ScratchPool() };
+    this.#context = { layers: chain.layers, compression, observer, scratch: new ScratchPool(), clusters };
   }
 
   /**
@@ -58,12 +64,13 @@ export class Qcow2Reader implements AsyncDisposable {
    * were opened for references, not the backend.
    */
   static async open(backend: ReadableBlockBackend, options: OpenOptions = {}): Promise<Qcow2Reader> {
-    return new Qcow2Reader(await openChain(backend, options), options, options);
+    const clusters = new ClusterCache(options.clusterCacheBytes ?? CLUSTER_CACHE_BYTES_DEFAULT);
+    return new Qcow2Reader(await openChain(backend, options), options, options, clusters);
   }
 
   /** A reader of `chain` whose reads are not those of a guest, or reported by the caller. @internal */
   static of(chain: Chain, options: Pick<OpenOptions, "compression" | "observer">): Qcow2Reader {
-    return new Qcow2Reader(chain, options, {});
+    return new Qcow2Reader(chain, options, {}, undefined);
   }
 
   /** What the image itself says. */

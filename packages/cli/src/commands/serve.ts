@@ -28,6 +28,7 @@ import { tlsOf } from "../serve/tls-files.js";
 import { SNAPSHOT } from "../snapshot-flag.js";
 
 const CLIENTS_DEFAULT = 128;
+const CLUSTER_CACHE_DEFAULT = 64 * 1024 * 1024;
 
 export default class Serve extends QcowCommand<typeof Serve> {
   static override summary = "Serve images to NBD clients: QEMU, nbdcopy, fio, the kernel.";
@@ -71,6 +72,9 @@ export default class Serve extends QcowCommand<typeof Serve> {
     "keep-erased": sizeFlag("Keep so much erased space for those who write next; needs --rw."),
     "compact-after": sizeFlag(
       "Move clusters and cut the file when more than this is free in it and clients give up no more for five seconds; needs --rw.",
+    ),
+    "cluster-cache": sizeFlag(
+      "Keep so much of compressed clusters in memory that clients read parts of; 64M by default. Not with --rw.",
     ),
     snapshot: SNAPSHOT,
     description: string({ helpValue: "TEXT", description: "What clients are told about the image." }),
@@ -145,7 +149,12 @@ export default class Serve extends QcowCommand<typeof Serve> {
   #open(words: readonly ExportWord[], { engine }: ServeObservers): Promise<OpenExport[]> {
     return openExports(words, this.flags, {
       observer: engine,
-      forReading: (address, snapshot, told) => this.openImage(address, snapshot, told),
+      forReading: (address, snapshot, told) =>
+        this.openImage(address, snapshot, {
+          ...told,
+          manyReads: true,
+          clusterCacheBytes: this.flags["cluster-cache"] ?? CLUSTER_CACHE_DEFAULT,
+        }),
       forWriting: (address, told) =>
         openWritableImage(address, { ...this.writableOptions(address), ...told }),
       warn: (line) => this.#warn(line),

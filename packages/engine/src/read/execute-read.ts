@@ -6,8 +6,16 @@ import { EngineError } from "../engine-error.js";
 import type { Layer } from "../layers/layer.js";
 import type { LayerFile } from "../layers/layer-file.js";
 import type { Observer } from "../observer.js";
+import type { ClusterCache } from "./cluster-cache.js";
 import type { Segment, Span } from "./plan-read.js";
-import { isCutShort, readCompressed } from "./read-compressed.js";
+import {
+  type ClusterPart,
+  decompressCluster,
+  fillParts,
+  isCutShort,
+  isWholeCluster,
+  readCompressed,
+} from "./read-compressed.js";
 import type { ScratchPool } from "./scratch-pool.js";
 
 /** Host reads of one request that are under way at once. */
@@ -18,7 +26,12 @@ export interface ReadContext {
   readonly compression: CompressionBackend | undefined;
   readonly observer: Observer | undefined;
   readonly scratch: ScratchPool;
+  /** Absent where somebody writes to the image. */
+  readonly clusters?: ClusterCache | undefined;
 }
+
+/** What was read where all that is wanted is in memory. */
+const NOTHING = new Uint8Array(0);
 
 /** Reads `spans` into `target`, whose byte 0 is guest offset `base`. */
 export async function executeRead(
@@ -55,6 +68,8 @@ async function readSpan(
   options: ReadOptions,
 ): Promise<void> {
   const layer = context.layers[span.depth] as Layer;
+  if (span.compressed && span.segments.every((segment) => context.clusters?.has(segment)))
+    return await serveAll(context, layer, span, NOTHING, target, base, options);
   const file = span.compressed ? layer.imageFile : await layer.dataFile(options);
   const only = span.segments[0] as Segment;
   if (span.segments.length === 1 && !only.compressed) {
@@ -130,11 +145,30 @@ async function serveAll(
       guest: same.guest,
       target: partOf(target, base, same),
     }));
-    const { label, clusterSize, compressionMethod: method } = layer;
-    const cluster = { label, clusterSize, method, host: segment.host };
-    work.push(readCompressed(cluster, stored, parts, context.compression, options));
+    work.push(serveCluster(context, layer, segment, stored, parts, options));
   }
   await settleAll(work);
+}
+
+async function serveCluster(
+  { clusters, compression }: ReadContext,
+  { label, clusterSize, compressionMethod: method }: Layer,
+  segment: Segment,
+  stream: Uint8Array,
+  parts: readonly ClusterPart[],
+  options: IoOptions,
+): Promise<void> {
+  const cluster = { label, clusterSize, method, host: segment.host };
+  const isWhole = isWholeCluster(parts, clusterSize);
+  if (clusters === undefined || (isWhole && !clusters.has(segment)))
+    return await readCompressed(cluster, stream, parts, compression, options);
+  const contents = clusters.contents(segment, clusterSize, async () => {
+    const output = new Uint8Array(clusterSize);
+    // Others may wait for it too, so whoever asked first cannot cancel it.
+    await decompressCluster(cluster, stream, output, segment.guest, compression, {});
+    return output;
+  });
+  fillParts(await contents, parts);
 }
 
 function isSameStream(segment: Segment, other: Segment | undefined): boolean {

@@ -19,14 +19,40 @@ export interface ClusterPart {
   readonly target: Uint8Array;
 }
 
-/**
- * Decompresses the cluster that `stream` holds, once, and fills `parts` from it. Usually there is one part;
- * an image may name one stream for many guest clusters.
- */
+/** Whether `parts` are one whole cluster, which needs no copy, and nothing to be kept. */
+export function isWholeCluster(parts: readonly ClusterPart[], clusterSize: number): boolean {
+  return parts.length === 1 && parts[0]?.target.byteLength === clusterSize;
+}
+
+/** Fills `parts` from the `contents` of their cluster. Usually there is one; an image may name one stream for many clusters. */
+export function fillParts(contents: Uint8Array, parts: readonly ClusterPart[]): void {
+  for (const { guest, target } of parts) {
+    const within = guest % contents.byteLength;
+    target.set(contents.subarray(within, within + target.byteLength));
+  }
+}
+
+/** Decompresses the cluster that `stream` holds, once, and fills `parts` from it. */
 export async function readCompressed(
   cluster: CompressedCluster,
   stream: Uint8Array,
   parts: readonly ClusterPart[],
+  compression: CompressionBackend | undefined,
+  options: IoOptions,
+): Promise<void> {
+  const first = parts[0] as ClusterPart;
+  const isWhole = isWholeCluster(parts, cluster.clusterSize);
+  const output = isWhole ? first.target : new Uint8Array(cluster.clusterSize);
+  await decompressCluster(cluster, stream, output, first.guest, compression, options);
+  if (!isWhole) fillParts(output, parts);
+}
+
+/** Decompresses the cluster that `stream` holds into `output`, for guest offset `guest`. */
+export async function decompressCluster(
+  cluster: CompressedCluster,
+  stream: Uint8Array,
+  output: Uint8Array,
+  guest: number,
   compression: CompressionBackend | undefined,
   options: IoOptions,
 ): Promise<void> {
@@ -36,18 +62,10 @@ export async function readCompressed(
       `${cluster.label} has compressed clusters, and no compression backend was given`,
     );
   }
-  const first = parts[0] as ClusterPart;
-  const direct = parts.length === 1 && first.target.byteLength === cluster.clusterSize;
-  const output = direct ? first.target : new Uint8Array(cluster.clusterSize);
   try {
     await compression.decompress(cluster.method, stream, output, options);
   } catch (error) {
-    throw isBackendError(error, "BACKEND_BAD_STREAM") ? badStream(cluster, first.guest, error) : error;
-  }
-  if (direct) return;
-  for (const { guest, target } of parts) {
-    const within = guest % cluster.clusterSize;
-    target.set(output.subarray(within, within + target.byteLength));
+    throw isBackendError(error, "BACKEND_BAD_STREAM") ? badStream(cluster, guest, error) : error;
   }
 }
 
