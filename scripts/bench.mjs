@@ -46,6 +46,7 @@ const all = jobs({
   node: process.execPath,
   cli: resolve(values.cli),
   oclif: createRequire(join(CLI_PACKAGE, "package.json")).resolve("@oclif/core"),
+  scratch,
   out: join(scratch, "out.raw"),
   raw: join(scratch, "in.raw"),
   script: (name) => join(ROOT, "scripts/bench", name),

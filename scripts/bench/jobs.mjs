@@ -1,6 +1,7 @@
 // Owns what is measured against what: the jobs, their peers in their fastest honest form, and the targets.
 import * as zlib from "node:zlib";
 import { httpJobs } from "./http-jobs.mjs";
+import { nbdJobs } from "./nbd-jobs.mjs";
 import { streamJobs } from "./stream-jobs.mjs";
 import { writeJobs } from "./write-jobs.mjs";
 
@@ -14,9 +15,10 @@ const MIB = 1024 * 1024;
  * the output, which must be that of the file `disk`.
  * Targets: `ratio` of wall times, `rssBytes` of ours, `wallMs` of ours, `userRatio` of user CPU, `sizeRatio` of the outputs.
  * A job without a peer has none. `atServer` wants the images served; `roundsMost` is how often is enough.
+ * `servers(folder)` are functions that start what both talk to meanwhile, which is stopped after.
  * `operations` and `bytes` of one run let the report say how many there are in a second.
  */
-export function jobs({ node, cli, oclif, out, raw, script, url, qemuReadsHttp }) {
+export function jobs({ node, cli, oclif, scratch, out, raw, script, url, qemuReadsHttp }) {
   const qcow = (...args) => [node, cli, ...args];
   const image = (name) => `${name}.qcow2`;
   const decode = (name, coroutines, targets) => ({
@@ -45,6 +47,7 @@ export function jobs({ node, cli, oclif, out, raw, script, url, qemuReadsHttp })
   return [
     ...writeJobs({ node, qcow, image, out, raw, script }),
     ...streamJobs({ node, cli, qcow, image, out, raw, shell }),
+    ...nbdJobs({ image, scratch }),
     ...httpJobs({ qcow, image, out, url, qemuReadsHttp }),
     decode("a", 8, { ratio: 1.15 }),
     decode("b", 8, { ratio: 1.15 }),

@@ -14,10 +14,17 @@ export async function measure(job, { folder, scratch, rounds, hasPeer }) {
     for (const [file, ...args] of job.reset ?? []) await run(file, args, {}, folder);
   };
   for (const [file, ...args] of job.prepare ?? []) await run(file, args, {}, folder);
-  const sizeRatio = await warmUp(job, { folder, scratch, hasPeer, clean });
-  const pairs = await interleaved(timed(job.ours), hasPeer ? timed(job.peer) : undefined, rounds, clean);
-  if (job.output !== undefined) await rm(job.output, { force: true });
-  return { ...summary(job, pairs, hasPeer), sizeRatio };
+  const servers = [];
+  try {
+    const starts = job.servers?.(folder) ?? [];
+    for (const start of hasPeer ? starts : starts.slice(0, 1)) servers.push(await start());
+    const sizeRatio = await warmUp(job, { folder, scratch, hasPeer, clean });
+    const pairs = await interleaved(timed(job.ours), hasPeer ? timed(job.peer) : undefined, rounds, clean);
+    if (job.output !== undefined) await rm(job.output, { force: true });
+    return { ...summary(job, pairs, hasPeer), sizeRatio };
+  } finally {
+    for (const server of servers) await server.stop();
+  }
 }
 
 async function warmUp(job, { folder, scratch, hasPeer, clean }) {
