@@ -1,8 +1,9 @@
 #!/usr/bin/env node
 // Owns the proof that a server stands load: 16 clients, each with 32 requests under way, read and write at random for a while
-// and verify what they read, while two more write and give up ranges of their own in bursts, so that the image is compacted
-// again and again. Tells what 99 % of the requests stay below, errors, how the file's length went, and memory over time;
-// exits 1 for any error, when memory grows, when the file never shrank, or when the image is not clean in the end.
+// and verify what they read. Meanwhile two more fill ranges of their own side by side, and one gives its up, so that the image
+// is compacted: clusters of the other one move, again and again. Tells what 99 % of the requests stay below, errors, how the
+// file's length went, and memory over time; exits 1 for any error, when memory grows, when the file never became shorter, or
+// when the image is not clean in the end.
 //
 //   node scripts/nbd-load.mjs [--seconds N] [--dir DIR]
 import { mkdtemp, rm, stat } from "node:fs/promises";
@@ -20,10 +21,10 @@ const PROGRAM = fileURLToPath(new URL("../packages/cli/bin/run.js", import.meta.
 const MIB = 1024 * 1024;
 const CLIENTS = 16;
 const CLIENT_BYTES = 64 * MIB;
-const BURSTS = 2;
-const BURST_BYTES = 128 * MIB;
-/** A compaction begins when nothing was given up or taken for 5 seconds. */
-const PAUSE_MS = 9000;
+const SIDES = 2;
+const SIDE_BYTES = 32 * MIB;
+/** What was given up is free after some 5 seconds and settles for 5 more; then moves let clients go first. */
+const PAUSE_MS = 40_000;
 
 const { values } = parseArgs({
   options: { seconds: { type: "string", default: "300" }, dir: { type: "string", default: tmpdir() } },
@@ -43,17 +44,18 @@ try {
 }
 
 async function main() {
-  const size = CLIENTS * CLIENT_BYTES + BURSTS * BURST_BYTES;
+  const size = CLIENTS * CLIENT_BYTES + SIDES * SIDE_BYTES;
   await run(process.execPath, [PROGRAM, "create", image, "--size", `${size}`]);
-  const flags = ["--rw", "--discard", "--compact-after", "32M", "--keep-erased", "8M"];
+  const flags = ["--rw", "--discard", "--compact-after", "8M", "--keep-erased", "2M"];
   const server = await startServing([image, ...flags, "--socket", join(folder, "socket")]);
   const memory = watchMemory(server);
   const length = watchLength();
   try {
+    await fio(plainJob(server.uri, "fill", "write", 0, CLIENTS * CLIENT_BYTES), { cwd: folder, seconds });
     const over = new AbortController();
-    const bursts = Array.from({ length: BURSTS }, (_, index) => burst(server.uri, index, over.signal));
+    const sides = fillAndGiveUp(server.uri, over.signal);
     const jobs = await fio(clients(server.uri), { cwd: folder, seconds }).finally(() => over.abort());
-    const rounds = await Promise.all(bursts);
+    const rounds = await sides;
     tellRequests(jobs, rounds);
     tellMemory(memory.stop());
     await server.stop();
@@ -75,27 +77,25 @@ function clients(uri) {
   ).flat();
 }
 
-/** Fills a range and gives it up, again and again; resolves with how often. */
-async function burst(uri, index, signal) {
-  const offset = CLIENTS * CLIENT_BYTES + index * BURST_BYTES;
-  const job = (rw, bs) => [
-    `--name=burst-${index}`,
-    "--ioengine=nbd",
-    `--uri=${uri}`,
-    `--rw=${rw}`,
-    `--bs=${bs}`,
-    `--offset=${offset}`,
-    `--size=${BURST_BYTES}`,
-    "--iodepth=32",
-  ];
+/** Both sides are filled at once, and one is given up, again and again; resolves with how often. */
+async function fillAndGiveUp(uri, signal) {
+  const job = (side, rw) =>
+    plainJob(uri, `side-${side}`, rw, CLIENTS * CLIENT_BYTES + side * SIDE_BYTES, SIDE_BYTES);
+  const done = (options) => fio(options, { cwd: folder, seconds });
   let rounds = 0;
   while (!signal.aborted) {
-    await fio(job("write", "256k"), { cwd: folder, seconds });
-    await fio(job("trim", "1m"), { cwd: folder, seconds });
+    await done([...job(0, "write"), ...job(1, "write")]);
+    await done(job(0, "trim"));
     rounds++;
     await sleep(PAUSE_MS, undefined, { signal }).catch(() => undefined);
+    await done(job(1, "trim"));
   }
   return rounds;
+}
+
+function plainJob(uri, name, rw, offset, size) {
+  const how = [`--rw=${rw}`, "--bs=256k", "--iodepth=32", `--offset=${offset}`, `--size=${size}`];
+  return [`--name=${name}`, "--ioengine=nbd", `--uri=${uri}`, ...how];
 }
 
 function tellRequests(jobs, rounds) {
@@ -106,9 +106,7 @@ function tellRequests(jobs, rounds) {
       `${direction}: ${operations} of ${Math.round(bytes / MIB)} MiB, ${rate}/s, p99 ${p99Ms.toFixed(0)} ms`,
     );
   }
-  console.log(
-    `${jobs.length} clients, no errors; ${rounds.join(" and ")} bursts of ${BURST_BYTES / MIB} MiB`,
-  );
+  console.log(`${jobs.length} clients, no errors; ${rounds} times ${SIDE_BYTES / MIB} MiB were given up`);
 }
 
 function tellMemory(samples) {
