@@ -3,7 +3,7 @@
 // the case's `must` line within 10 s and 512 MiB, and the repair of a copy must do no harm. Prints a table; exits 1 on
 // any violation.
 //
-//   node scripts/malformed.mjs [--dir DIR] [--only NAME…] [--jobs N] [--cli PATH]
+//   node scripts/malformed.mjs [--dir DIR] [--only NAME…] [--jobs N] [--cli PATH] [--every N]
 //
 // The images come from --dir, $QCOW_MALFORMED, or ../shared/corpus/malformed.tar.zst beside the repository.
 // Without strace the traced part is skipped, aloud; QCOW_REQUIRE_TOOLS=1 makes that a failure.
@@ -14,7 +14,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { unpackedFolder } from "./corpus/archive.mjs";
 import { fingerprints, touched } from "./corpus/fingerprint.mjs";
-import { inOrder } from "./corpus/pool.mjs";
+import { everyNth, inOrder } from "./corpus/pool.mjs";
 import { canTrace } from "./malformed/external-names.mjs";
 import { commandNames, judge } from "./malformed/judge.mjs";
 import { heading, row, totals, violations } from "./malformed/table.mjs";
@@ -26,6 +26,7 @@ const { values, positionals } = parseArgs({
   options: {
     dir: { type: "string", default: process.env.QCOW_MALFORMED },
     only: { type: "string", multiple: true, default: [] },
+    every: { type: "string", default: "1" },
     jobs: { type: "string", default: `${availableParallelism()}` },
     cli: { type: "string", default: join(ROOT, "packages/cli/bin/run.js") },
   },
@@ -43,7 +44,7 @@ const folder = await unpackedFolder({
   topFolder: "cases-public",
 });
 if (folder === undefined) {
-  skipped("no malformed images here (set QCOW_MALFORMED or --dir to the unpacked images)");
+  console.log("SKIPPED: no malformed images here (set QCOW_MALFORMED or --dir to the unpacked images)");
   process.exit(0);
 }
 
@@ -51,8 +52,9 @@ const readJson = async (name) => JSON.parse(await readFile(join(folder, name), "
 const behaviour = await readJson("qemu-behaviour.json");
 const only = [...values.only, ...positionals].flatMap((names) => names.split(","));
 const everyCase = (await readJson("cases.json")).cases;
-const cases = everyCase.filter((testCase) => only.length === 0 || only.includes(testCase.name));
-if (cases.length < only.length) throw new Error(`unknown case among ${only.join(", ")}`);
+const named = everyCase.filter((testCase) => only.length === 0 || only.includes(testCase.name));
+if (named.length < only.length) throw new Error(`unknown case among ${only.join(", ")}`);
+const cases = everyNth(named, Number(values.every));
 
 const trace = canTrace();
 if (!trace) skipped("strace is missing: nobody looks which files the no-external cases open");

@@ -15,3 +15,9 @@ export async function inOrder(items, jobs, work, onDone) {
   await Promise.all(Array.from({ length: Math.max(1, jobs) }, worker));
   return results.map((result) => result.value);
 }
+
+/** Every `every`-th of `items`, or all of them: a part that is spread over the whole, and the same each time. */
+export function everyNth(items, every) {
+  if (!(every >= 1)) throw new Error(`--every must be 1 or more, not ${every}`);
+  return items.filter((_, index) => index % every === 0);
+}
