@@ -1,6 +1,7 @@
 // The address on which a server listens, and what it is called by clients. Owns listening at a place, the messages when that
 // fails, and that nothing is left of it afterwards.
 
+import { rmSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -64,6 +65,8 @@ async function pathOf(place: ListenPlace): Promise<{ path?: string; folder?: str
   }
   if (place.kind !== "private") return {};
   const folder = await mkdtemp(join(tmpdir(), "qcow-serve-"));
+  // A second signal ends the program at once, and nobody comes to this folder again.
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
   return { path: join(folder, "socket"), folder };
 }
 

@@ -84,6 +84,18 @@ describe("--run", () => {
     });
     expect(ran.exitCode).toBe(3);
   });
+
+  it("leaves no folder behind when a second signal ends it, whatever the command does", async () => {
+    const script =
+      'trap "echo told" TERM; echo "$unixsocket"; while kill -0 "$PPID" 2>/dev/null; do sleep 0.1; done';
+    const ran = await runQcow(["serve", "disk.qcow2", "--run", script], {
+      cwd: folder.path,
+      onStart: (child) => child.stdout?.on("data", () => child.kill("SIGTERM")),
+    });
+    const [socket = "", told] = ran.stdout.toString().split("\n");
+    expect({ told, exitCode: ran.exitCode }).toEqual({ told: "told", exitCode: 130 });
+    expect(existsSync(dirname(socket))).toBe(false);
+  });
 });
 
 describe("a signal", () => {
