@@ -17,11 +17,11 @@ export async function startMetrics(context: RunContext): Promise<RunWatch | unde
     return undefined;
   }
   // What costs something is loaded now, and not by each command of somebody who has this plugin.
-  const [{ MetricsWatch }, { requireWritableFolder }] = await Promise.all([
+  const [{ MetricsWatch }, { requireReplaceable }] = await Promise.all([
     import("./metrics-watch.js"),
     import("./text-file.js"),
   ]);
-  if (file !== undefined) await requireWritableFolder(file);
+  if (file !== undefined) await requireReplaceable(file);
   const watch = await MetricsWatch.create(context, {
     file,
     push,

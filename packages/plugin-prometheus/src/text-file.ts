@@ -1,17 +1,23 @@
 // A file that is there as a whole or not at all: whoever reads it sees the old or the new text. Owns the temporary file.
 
 import { randomBytes } from "node:crypto";
-import { access, constants, open, rename, rm } from "node:fs/promises";
+import { access, constants, lstat, open, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { UsageError } from "./usage-error.js";
 
-/** Rejects when no file can be made beside `path`: to be asked before the work, not after it. */
-export async function requireWritableFolder(path: string): Promise<void> {
+/**
+ * Rejects when no file can be made beside `path`, and when something is there that must not be replaced by one, such as
+ * /dev/null or /dev/stdout: to be asked before the work, not after it.
+ */
+export async function requireReplaceable(path: string): Promise<void> {
   try {
     await access(dirname(path), constants.W_OK | constants.X_OK);
   } catch (cause) {
     throw new UsageError(`--metrics-file: no file can be made in ${dirname(path)}`, { cause });
   }
+  const found = await lstat(path).catch(() => undefined);
+  if (found !== undefined && !found.isFile())
+    throw new UsageError(`--metrics-file: ${path} is no regular file, and will not be replaced by one`);
 }
 
 /** Replaces the file at `path`, durably. */

@@ -1,8 +1,17 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { requireWritableFolder, writeWhole } from "../src/text-file.js";
+import { requireReplaceable, writeWhole } from "../src/text-file.js";
 
 let folder: string;
 
@@ -35,8 +44,17 @@ it("when it cannot be put in its place, nothing is left", async () => {
 });
 
 it("a folder that is not there is refused beforehand", async () => {
-  await expect(requireWritableFolder(join(folder, "nowhere", "x.prom"))).rejects.toMatchObject({
+  await expect(requireReplaceable(join(folder, "nowhere", "x.prom"))).rejects.toMatchObject({
     code: "CLI_USAGE",
   });
-  await requireWritableFolder(join(folder, "x.prom"));
+  await requireReplaceable(join(folder, "x.prom"));
+});
+
+it("what is no regular file is refused beforehand, links to one too: a device would be one no more", async () => {
+  writeFileSync(join(folder, "file"), "");
+  symlinkSync("file", join(folder, "link"));
+  mkdirSync(join(folder, "folder"));
+  for (const path of ["/dev/null", join(folder, "link"), join(folder, "folder")])
+    await expect(requireReplaceable(path), path).rejects.toMatchObject({ code: "CLI_USAGE" });
+  await requireReplaceable(join(folder, "file"));
 });
