@@ -77,7 +77,7 @@ function rewrite({ page, outcomes }) {
   for (const { line, found } of outcomes.filter((outcome) => outcome.found !== undefined).reverse()) {
     const end = lines.findIndex((text, index) => index >= line && (text.startsWith("$ ") || text === "```"));
     const gap = lines[end] === "```" ? [] : [""];
-    lines.splice(line, end - line, ...found.split("\n"), ...gap);
+    lines.splice(line, end - line, ...(found === "" ? [] : found.split("\n")), ...gap);
   }
   writeFileSync(file, lines.join("\n"));
 }
@@ -106,5 +106,7 @@ function summarise(results) {
 await withTemporaryFolder(async (folder) => {
   const results = await runPages(folder);
   if (record) results.forEach(rewrite);
+  for (const { outcomes } of record ? results : [])
+    for (const outcome of outcomes) if (outcome.code === 0) delete outcome.problem;
   process.exitCode = summarise(results) ? 1 : 0;
 });
