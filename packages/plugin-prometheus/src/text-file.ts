@@ -7,7 +7,7 @@ import { UsageError } from "./usage-error.js";
 
 /**
  * Rejects when no file can be made beside `path`, and when something is there that must not be replaced by one, such as
- * /dev/null or /dev/stdout: to be asked before the work, not after it.
+ * /dev/null, or a disk image: to be asked before the work, not after it.
  */
 export async function requireReplaceable(path: string): Promise<void> {
   try {
@@ -18,6 +18,23 @@ export async function requireReplaceable(path: string): Promise<void> {
   const found = await lstat(path).catch(() => undefined);
   if (found !== undefined && !found.isFile())
     throw new UsageError(`--metrics-file: ${path} is no regular file, and will not be replaced by one`);
+  // A slip of the hand must not cost an image.
+  if (found !== undefined && found.size > 0 && !(await isMetrics(path)))
+    throw new UsageError(
+      `--metrics-file: ${path} holds something else than metrics, and will not be replaced by them`,
+    );
+}
+
+/** Whether a file begins as each text of metrics does, with a comment. */
+async function isMetrics(path: string): Promise<boolean> {
+  const file = await open(path, "r").catch(() => undefined);
+  if (file === undefined) return false;
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(2), 0, 2, 0);
+    return bytesRead === 2 && buffer.toString("latin1") === "# ";
+  } finally {
+    await file.close();
+  }
 }
 
 /** Replaces the file at `path`, durably. */

@@ -58,3 +58,18 @@ it("what is no regular file is refused beforehand, links to one too: a device wo
     await expect(requireReplaceable(path), path).rejects.toMatchObject({ code: "CLI_USAGE" });
   await requireReplaceable(join(folder, "file"));
 });
+
+it("what holds no metrics is refused beforehand: it may be an image", async () => {
+  const path = join(folder, "disk.qcow2");
+  for (const [text, isReplaced] of [
+    ["QFI\xfb", false],
+    ["#", false],
+    ["# HELP qcow_up", true],
+  ] as const) {
+    writeFileSync(path, text, "latin1");
+    const asked = requireReplaceable(path);
+    if (isReplaced) await asked;
+    else await expect(asked).rejects.toMatchObject({ code: "CLI_USAGE" });
+    expect(readFileSync(path, "latin1")).toBe(text);
+  }
+});
