@@ -20,8 +20,10 @@ export interface FileStats {
   isCharacterDevice(): boolean;
 }
 
-type Done = (error: HostError | null) => void;
-type DoneWith<T> = (error: HostError | null, value: T) => void;
+/** A callback of an operation without a result. */
+export type Done = (error: HostError | null) => void;
+/** A callback of an operation that results in `value`, which has no meaning where there is an error. */
+export type DoneWith<T> = (error: HostError | null, value: T) => void;
 
 export interface FileSystem {
   readonly constants: {

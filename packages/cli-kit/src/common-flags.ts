@@ -17,7 +17,8 @@ export interface CommonFlags {
   readonly backing: BackingPolicy;
 }
 
-type Definitions = {
+/** What oclif is told of the flags that every command has. */
+export type CommonFlagDefinitions = {
   readonly json: BooleanFlag<boolean>;
   readonly quiet: BooleanFlag<boolean>;
   readonly debug: BooleanFlag<boolean>;
@@ -38,7 +39,7 @@ export function sizeFlag(
   return custom<number>({ description, ...names, helpValue: "SIZE", parse })();
 }
 
-export const COMMON_FLAGS: Definitions = {
+export const COMMON_FLAGS: CommonFlagDefinitions = {
   json: boolean({ description: "Print one JSON document.", helpGroup: GROUP }),
   quiet: boolean({ char: "q", description: "Print nothing but data and errors.", helpGroup: GROUP }),
   debug: boolean({ description: "Print the full stack of an error.", helpGroup: GROUP }),

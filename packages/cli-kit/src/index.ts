@@ -35,7 +35,12 @@ export * from "./raw-output.js";
 export * from "./referenced-name.js";
 export * from "./referenced-path.js";
 export * from "./remote-access.js";
-export { REMOTE_FLAGS, type RemoteFlags, type RequestHeader } from "./remote-flags.js";
+export {
+  REMOTE_FLAGS,
+  type RemoteFlagDefinitions,
+  type RemoteFlags,
+  type RequestHeader,
+} from "./remote-flags.js";
 export * from "./remote-references.js";
 export * from "./remote-statistics.js";
 export type * from "./run-watch.js";

@@ -21,7 +21,8 @@ export interface RequestHeader {
   readonly value: string;
 }
 
-type Definitions = {
+/** What oclif is told of the flags for images at servers. */
+export type RemoteFlagDefinitions = {
   readonly header: OptionFlag<RequestHeader[] | undefined>;
   readonly "bearer-env": OptionFlag<string | undefined>;
   readonly "max-requests": OptionFlag<number | undefined>;
@@ -32,7 +33,7 @@ type Definitions = {
 
 const GROUP = "REMOTE";
 
-export const REMOTE_FLAGS: Definitions = {
+export const REMOTE_FLAGS: RemoteFlagDefinitions = {
   header: custom<RequestHeader>({
     multiple: true,
     description: "Send this header to the server of IMAGE. Other users of this machine may see it.",

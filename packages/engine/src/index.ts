@@ -35,6 +35,7 @@ export { Qcow2Image, type ResizeOptions, type WriteZeroesOptions } from "./qcow2
 export { type GuestRange, type LayerInfo, Qcow2Reader } from "./qcow2-reader.js";
 export type { ChunkOptions } from "./read/chunks.js";
 export { type ChainLink, readChain } from "./read-chain.js";
+export type { HeadOptions } from "./read-head.js";
 export { readMetadata } from "./read-metadata.js";
 export type { RecyclingStatistics } from "./recycle/statistics.js";
 export { repairImage } from "./repair/repair-image.js";

@@ -6,7 +6,7 @@ import { OptionCode } from "./option.js";
 import { encodeText } from "./text.js";
 
 /** An option with no data. */
-type PlainKind = "list" | "startTls" | "structuredReply" | "extendedHeaders";
+export type PlainKind = "list" | "startTls" | "structuredReply" | "extendedHeaders";
 
 /** An option, decoded. */
 export type OptionRequest =
