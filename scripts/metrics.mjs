@@ -5,7 +5,7 @@
 //
 //   node scripts/metrics.mjs [--seconds 60]
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -14,13 +14,13 @@ import { parseArgs } from "node:util";
 import { hasTool, run } from "./bench/tool.mjs";
 import { freePorts } from "./http/free-ports.mjs";
 import { dashboardExpressions } from "./metrics/dashboard.mjs";
+import { makeDataFolder } from "./metrics/data-folder.mjs";
 import { startPrometheus } from "./metrics/prometheus.mjs";
 import { fio, totals } from "./nbd/fio.mjs";
 import { startServing } from "./nbd/serving.mjs";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const PROGRAM = join(ROOT, "packages/cli/bin/run.js");
-const PLUGIN = "@qcow/plugin-prometheus";
 const DISK_BYTES = 256 * 1024 * 1024;
 /** What fio leaves alone, so that it can be given up. */
 const FIO_BYTES = DISK_BYTES / 2;
@@ -48,7 +48,7 @@ console.log(`took ${((performance.now() - started) / 1000).toFixed(1)} s`);
 process.exitCode = failures.length > 0 ? 1 : 0;
 
 async function prove() {
-  process.env.QCOW_DATA_DIR = await dataFolder();
+  process.env.QCOW_DATA_DIR = await makeDataFolder(folder);
   const image = join(folder, "disk.qcow2");
   execFileSync(process.execPath, [PROGRAM, "create", image, String(DISK_BYTES), "--quiet"]);
   const [port] = await freePorts(1);
@@ -67,16 +67,6 @@ async function prove() {
   }
   await run("qemu-img", ["check", "-q", image]);
   await judgeFile(join(folder, "serve.prom"));
-}
-
-/** A data folder with the plugin as `qcow plugins install` leaves one. */
-async function dataFolder() {
-  const data = join(folder, "data");
-  await mkdir(join(data, "node_modules/@qcow"), { recursive: true });
-  await symlink(join(ROOT, "packages/plugin-prometheus"), join(data, "node_modules", PLUGIN));
-  const oclif = { schema: 1, plugins: [{ name: PLUGIN, tag: "latest", type: "user" }] };
-  await writeFile(join(data, "package.json"), JSON.stringify({ dependencies: { [PLUGIN]: "*" }, oclif }));
-  return data;
 }
 
 async function use(uri, prometheus, url) {

@@ -39,6 +39,13 @@ export async function startServing(args, { cwd, program = PROGRAM } = {}) {
       const status = await readFile(`/proc/${child.pid}/status`, "utf8");
       return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)[1]) * 1024;
     },
+    /** Processor time so far, in seconds. */
+    cpuSeconds: async () => {
+      const stat = await readFile(`/proc/${child.pid}/stat`, "utf8");
+      // What follows the name: user and system time are the 14th and 15th field of all, in hundredths.
+      const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+      return (Number(fields[11]) + Number(fields[12])) / 100;
+    },
     /** Ends it in peace; rejects unless it ends with 0 and has said nothing on stderr. */
     async stop() {
       const timer = setTimeout(() => child.kill("SIGKILL"), END_MS);

@@ -83,3 +83,27 @@ it("a file that cannot be written and a gateway that is not there are told toget
   rmSync(folder, { recursive: true });
   await expect(watch?.finish?.(outcome)).rejects.toThrow(/ENOENT.*; metrics could not be pushed/);
 });
+
+it("requests to servers are those that the run counts, at the time of asking", async () => {
+  const watch = await startMetrics(context({ "metrics-file": file }));
+  const statistics = {
+    requests: 0,
+    "bytes-received": 0,
+    "bytes-over-read": 0,
+    "cache-hits": 0,
+    retries: 0,
+    redirects: 0,
+  };
+  watch?.http?.(() => statistics);
+  Object.assign(statistics, { requests: 3, "bytes-received": 300, "bytes-over-read": 100, retries: 1 });
+  await watch?.finish?.(outcome);
+  const text = readFileSync(file, "utf8");
+  const of = (name: string) =>
+    new RegExp(`^qcow_http_${name}_total\\{command="check"\\} (.*)$`, "m").exec(text)?.[1];
+  expect(["requests", "received_bytes", "over_read_bytes", "retries"].map(of)).toEqual([
+    "3",
+    "300",
+    "100",
+    "1",
+  ]);
+});
