@@ -60,7 +60,7 @@ export function nbdJobs({ image, scratch }) {
     job("4K read c 1", read("c", 1, 10_000), 1 / 3),
     job("4K read c 32", read("c", 32, 20_000), 1 / 3),
     // With all of the disk in memory, which QEMU cannot have.
-    job("4K read c 32, 1G", read("c", 32, 100_000), 1 / 3, ["--cluster-cache", "1G"]),
+    job("4K read c 32 1G", read("c", 32, 100_000), 1 / 3, ["--cluster-cache", "1G"]),
     job("1M read a", { image: "a", pattern: "read", size: LONG, depth: 4, count: 2000 }, 1 / 0.6),
     job("4K write b 1", write("b", 1, 50_000), 1 / 0.6),
     job("4K write b 32", write("b", 32, 100_000), 1 / 0.6),
