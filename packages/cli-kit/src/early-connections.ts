@@ -11,14 +11,17 @@ interface Server {
 const unused = new Map<string, Socket[]>();
 const all = new WeakSet<object>();
 
-/** Opens `count` connections to the server of `url`. One that fails is forgotten. None keeps the process alive. */
+/**
+ * Opens connections to the server of `url`, so that `count` are unused, however many files there are asked for. One that
+ * fails is forgotten. None keeps the process alive.
+ */
 export async function connectEarly({ protocol, hostname, port }: URL, count: number): Promise<void> {
   // A numeric address of IPv6 has brackets in a URL only.
   const host = hostname.replace(/^\[|\]$/g, "");
   const server = { host, port: Number(port || (protocol === "https:" ? 443 : 80)) };
   const connect = await connectorFor(protocol, server);
   const early = unusedTo(protocol, server);
-  for (let opened = 0; opened < count; opened += 1) {
+  while (early.length < count) {
     const socket = connect();
     const forget = (): void => {
       const index = early.indexOf(socket);

@@ -158,6 +158,13 @@ it("uses connections that were opened early before it opens others", async () =>
   expect(sockets).toHaveLength(3);
 });
 
+it("opens no more early ones for a second file of the same server", async () => {
+  const { url, sockets } = await serve((_request, response) => response.end("here"));
+  for (let file = 0; file < 3; file += 1) await connectEarly(new URL(url), 2);
+  expect(await (await get(url)).text()).toBe("here");
+  await expect.poll(() => sockets.length).toBe(2);
+});
+
 it("opens one of its own where an early one was ended by the server, or has failed", async () => {
   const { url, sockets } = await serve((_request, response) => response.end("here"));
   await connectEarly(new URL(url), 2);
