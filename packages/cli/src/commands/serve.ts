@@ -74,7 +74,7 @@ export default class Serve extends QcowCommand<typeof Serve> {
       "Move clusters and cut the file when more than this is free in it and clients give up no more for five seconds; needs --rw.",
     ),
     "cluster-cache": sizeFlag(
-      "Keep so much of compressed clusters in memory that clients read parts of; 64M by default. Not with --rw.",
+      "Keep so much of compressed clusters in memory that clients read parts of, for each image; 64M by default. Not with --rw.",
     ),
     snapshot: SNAPSHOT,
     description: string({ helpValue: "TEXT", description: "What clients are told about the image." }),
