@@ -9,7 +9,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { inOrder } from "./corpus/pool.mjs";
+import { everyNth, inOrder } from "./corpus/pool.mjs";
 import { createCases, nameOf } from "./create-matrix/cases.mjs";
 import { judgeCase } from "./create-matrix/judge.mjs";
 
@@ -41,9 +41,8 @@ try {
   });
   qemuImg("convert", "-O", "qcow2", "base.raw", "base.qcow2");
 
-  const cases = createCases()
-    .filter((one) => nameOf(one).includes(values.only))
-    .filter((_, index) => index % Number(values.every) === 0);
+  const named = createCases().filter((one) => nameOf(one).includes(values.only));
+  const cases = everyNth(named, Number(values.every));
   const numbered = cases.map((one, index) => ({ one, index }));
   const results = await inOrder(
     numbered,
