@@ -8,7 +8,7 @@ import { freshImage, usedImage } from "./qcow-tool/left-images.js";
 import { CREATE, ENCODE } from "./qcow-tool/make-rows.js";
 import { PROGRAM, SIZES } from "./qcow-tool/program-rows.js";
 import { CHECK, READ, SHRINK } from "./qcow-tool/use-rows.js";
-import { RowRunner, skipsPlugin } from "./row-runner.js";
+import { needsShell, RowRunner, skipsPlugin, skipsShell } from "./row-runner.js";
 
 const SECTIONS = [PROGRAM, SIZES, INFO, FILTER, CREATE, ENCODE, READ, CHECK, SHRINK, DEHYDRATE];
 
@@ -43,7 +43,7 @@ function rawDisk(): Uint8Array {
     .fill("more\n", 800_000);
 }
 
-describe.skipIf(process.platform === "win32").concurrent("as users of qcow-tool write it", () => {
+describe.skipIf(skipsShell).concurrent(`as users of qcow-tool write it ${needsShell}`, () => {
   const runner = new RowRunner("qcow-tool");
 
   beforeAll(async () => {

@@ -8,7 +8,7 @@ import { ABSENT } from "./qemu-img/absent-rows.js";
 import { CHECK, INFO, MAP } from "./qemu-img/look-rows.js";
 import { CONVERT, CREATE, RESIZE } from "./qemu-img/make-rows.js";
 import type { QemuRow } from "./qemu-img/row.js";
-import { type Line, RowRunner } from "./row-runner.js";
+import { type Line, needsShell, RowRunner, skipsShell } from "./row-runner.js";
 
 const SECTIONS = [INFO, CHECK, MAP, CREATE, CONVERT, RESIZE];
 
@@ -32,8 +32,8 @@ In these lines, \`disk.qcow2\` is an image of \`disk.raw\`, \`overlay.qcow2\` le
 \`corrupt.qcow2\` a wrong refcount.`;
 
 describe
-  .skipIf(skipsQemu || process.platform === "win32")
-  .concurrent("as users of qemu-img write it (needs qemu-img)", () => {
+  .skipIf(skipsQemu || skipsShell)
+  .concurrent(`as users of qemu-img write it (needs qemu-img) ${needsShell}`, () => {
     const runner = new RowRunner("qemu-img");
 
     beforeAll(async () => {

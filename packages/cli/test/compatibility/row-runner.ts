@@ -1,6 +1,6 @@
 // Runs the lines of a table in bash, each in a folder of its own with the same files.
 
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { delimiter } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -13,6 +13,32 @@ const PLUGIN = fileURLToPath(new URL("../../../plugin-dehydrate/", import.meta.u
 
 /** Whether rows that need the plugin are skipped: it was not built. */
 export const skipsPlugin = !existsSync(`${PLUGIN}dist`) && process.env.QCOW_REQUIRE_TOOLS !== "1";
+
+/** What the lines call besides qcow: all of it is on most systems, and not on each. */
+const SHELL_TOOLS = [
+  "bash",
+  "cmp",
+  "cut",
+  "dd",
+  "diff",
+  "grep",
+  "head",
+  "od",
+  "sha1sum",
+  "stat",
+  "tail",
+  "tr",
+  "truncate",
+];
+
+/** What the title of a table says of {@link skipsShell}. */
+export const needsShell = `(needs ${SHELL_TOOLS.join(", ")})`;
+
+/** Whether the tables are skipped: something that their lines call is not here. */
+export const skipsShell =
+  process.platform === "win32" ||
+  (process.env.QCOW_REQUIRE_TOOLS !== "1" &&
+    spawnSync("bash", ["-c", SHELL_TOOLS.map((tool) => `command -v ${tool}`).join(" && ")]).status !== 0);
 
 /** What came of a line. */
 export interface Line {

@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
 import { runQcow } from "./run-qcow.js";
 import { filled, tinyImage } from "./tiny-image.js";
@@ -41,7 +42,7 @@ beforeAll(() => {
   cwd = mkdtempSync(join(tmpdir(), "qcow-extensions-"));
   writeFileSync(join(cwd, "disk.qcow2"), tinyImage({ clusters: new Map([[3, filled(7)]]) }));
   // The plugin finds oclif as an installed one would, beside itself.
-  const plugin = new URL("../../node_modules/.cache/qcow-extension-test", import.meta.url).pathname;
+  const plugin = fileURLToPath(new URL("../../node_modules/.cache/qcow-extension-test", import.meta.url));
   rmSync(plugin, { recursive: true, force: true });
   mkdirSync(plugin, { recursive: true });
   writeFileSync(

@@ -57,14 +57,14 @@ export const CREATE: Section = {
       line: "qcow-tool pattern new.qcow2 --size 1MiB --pattern 1",
       does: "Every second cluster has a sector that begins with its number.",
       proof:
-        "[ $(qcow-tool mapped new.qcow2 | grep -c ' 65536$') = 8 ] && qcow-tool read new.qcow2 --sector 256 | xxd -p | grep -q ^0000000000000100",
+        "[ $(qcow-tool mapped new.qcow2 | grep -c ' 65536$') = 8 ] && qcow-tool read new.qcow2 --sector 256 | od -An -tx1 -N8 | tr -d ' ' | grep -q ^0000000000000100",
     },
     {
       line: "qcow-tool pattern new.qcow2 --size 1MiB --pattern 2",
       does: "All sectors with their numbers, then every second cluster discarded, beginning with the first.",
       differs: "the numbers are there; qcow-tool wrote zeros.",
       proof:
-        "[ $(qcow-tool mapped new.qcow2 | grep -c ' 65536$') = 8 ] && qcow-tool read new.qcow2 --sector 129 | xxd -p | grep -q ^0000000000000081",
+        "[ $(qcow-tool mapped new.qcow2 | grep -c ' 65536$') = 8 ] && qcow-tool read new.qcow2 --sector 129 | od -An -tx1 -N8 | tr -d ' ' | grep -q ^0000000000000081",
     },
     {
       line: "qcow-tool pattern new.qcow2 --size 1MiB --progress",
