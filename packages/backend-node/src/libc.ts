@@ -18,6 +18,10 @@ export interface Libc {
    * this file cannot be read so.
    */
   readCached(fd: number, target: Uint8Array, offset: number): number | "never";
+  /** preadv(2), at once: how many bytes were read, 0 also when it fails. Waits for as long as the host does. */
+  readNow(fd: number, target: Uint8Array, offset: number): number;
+  /** Whether a file is in a file system that has nothing but memory (tmpfs, ramfs); false when it cannot be told. */
+  isInMemory(fd: number): boolean;
 }
 
 /** Those for which the declarations below are right; there are others, but nobody has looked. */
@@ -30,6 +34,10 @@ const F_RDLCK = 0;
 const F_WRLCK = 1;
 const F_UNLCK = 2;
 const RWF_NOWAIT = 8;
+/** `f_type` of the file systems that are memory. */
+const MEMORY_FILE_SYSTEMS = [0x01021994, 0x858458f6];
+/** More than any `struct statfs` has; `f_type` is its first long. */
+const STATFS_BYTES_MAX = 256;
 /** How a host, or a file system, says that it has no such reads. */
 const NO_CACHED_READS = new Set(["ENOSYS", "EOPNOTSUPP", "EINVAL"]);
 
@@ -69,6 +77,8 @@ async function bind(): Promise<Libc | undefined> {
   const iovec = koffi.struct({ iov_base: "void *", iov_len: "size_t" });
   const preadv2 = libc.func("preadv2", "int64", ["int", koffi.pointer(iovec), "int", "int64", "int"]);
 
+  const fstatfs = libc.func("fstatfs", "int", ["int", "void *"]);
+
   const names = new Map(Object.entries(koffi.os.errno).map(([name, number]) => [number, name]));
   // Whoever calls this has just got the result: koffi keeps each call's errno until its callback has run.
   const failure = (call: string): HostError => {
@@ -88,6 +98,8 @@ async function bind(): Promise<Libc | undefined> {
     await pooled("fcntl", (callback) => fcntl.async(fd, command, lock, callback));
     return lock;
   };
+  const read = (fd: number, target: Uint8Array, offset: number, flags: number): number =>
+    Number(preadv2(fd, [{ iov_base: target, iov_len: target.length }], 1, offset, flags));
   return {
     async lockByte(fd, byte) {
       await withFlock(fd, F_OFD_SETLK, oneByte(F_RDLCK, byte));
@@ -104,10 +116,14 @@ async function bind(): Promise<Libc | undefined> {
       return position;
     },
     readCached(fd, target, offset) {
-      const piece = { iov_base: target, iov_len: target.length };
-      const count = Number(preadv2(fd, [piece], 1, offset, RWF_NOWAIT));
+      const count = read(fd, target, offset, RWF_NOWAIT);
       if (count !== -1) return count;
       return NO_CACHED_READS.has(names.get(koffi.errno()) ?? "") ? "never" : 0;
+    },
+    readNow: (fd, target, offset) => Math.max(0, read(fd, target, offset, 0)),
+    isInMemory(fd) {
+      const found = new Uint8Array(STATFS_BYTES_MAX);
+      return fstatfs(fd, found) === 0 && MEMORY_FILE_SYSTEMS.includes(new Uint32Array(found.buffer)[0] ?? 0);
     },
   };
 }

@@ -20,6 +20,7 @@ import { type Descriptor, readFully, writeFully } from "./positional-io.js";
 import { ShortWrites } from "./short-writes.js";
 import { findData, punchDevice, punchFile, reserve } from "./sparse-file.js";
 import { systemClock } from "./system-clock.js";
+import { Turns } from "./turns.js";
 
 /** An open descriptor, and what was found out about it. */
 export interface OpenedFile extends Descriptor {
@@ -28,6 +29,8 @@ export interface OpenedFile extends Descriptor {
   readonly lock: LockState;
   /** The calls that node:fs lacks, where they were asked for and the host has them. */
   readonly libc: Libc | undefined;
+  /** See `OpenFileOptions`. */
+  readonly atOnceBytes?: number | undefined;
 }
 
 /** What an open file can tell beyond the contracts. */
@@ -42,6 +45,7 @@ export class NodeFileReader implements ReadableBlockBackend, HostFile {
   readonly identity: string;
   readonly lock: LockState;
   protected readonly file: OpenedFile;
+  protected readonly turns = new Turns();
   readonly #cached: CachedReads | undefined;
   #inFlight = 0;
   #onIdle: (() => void) | undefined;
@@ -53,7 +57,7 @@ export class NodeFileReader implements ReadableBlockBackend, HostFile {
     this.identity = file.identity;
     this.lock = file.lock;
     const { libc } = file;
-    if (libc !== undefined) this.#cached = new CachedReads(libc, file.fd);
+    if (libc !== undefined) this.#cached = new CachedReads(libc, file.fd, file.atOnceBytes);
     // No device tells what in it is zero.
     if (libc === undefined || file.isDevice) return;
     this.nextData = (offset, options) =>
@@ -66,6 +70,8 @@ export class NodeFileReader implements ReadableBlockBackend, HostFile {
 
   read(offset: number, target: Uint8Array, options?: IoOptions): Promise<void> {
     return this.run(offset, target.length, options, async () => {
+      const turn = this.turns.next();
+      if (turn !== undefined) await turn;
       const done = this.#cached?.read(offset, target) ?? 0;
       if (done < target.length) await readFully(this.file, offset, target, options?.signal, done);
     });
@@ -117,7 +123,7 @@ export class NodeFileBackend extends NodeFileReader implements BlockBackend {
 
   constructor(file: OpenedFile, time: TimeBackend = systemClock) {
     super(file);
-    this.#short = new ShortWrites(file, time);
+    this.#short = new ShortWrites(file, time, file.atOnceBytes);
     const { libc } = file;
     if (libc === undefined) return;
     const punch = file.isDevice ? punchDevice : punchFile;
@@ -135,6 +141,8 @@ export class NodeFileBackend extends NodeFileReader implements BlockBackend {
 
   write(offset: number, source: Uint8Array, options?: IoOptions): Promise<void> {
     return this.run(offset, source.length, options, async () => {
+      const turn = this.turns.next();
+      if (turn !== undefined) await turn;
       const done = this.#short.write(offset, source);
       if (done < source.length) await writeFully(this.file, offset, source, options?.signal, done);
     });

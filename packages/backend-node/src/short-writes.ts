@@ -5,47 +5,47 @@
 import type { TimeBackend } from "@qcow/block";
 import type { Descriptor } from "./positional-io.js";
 
-/** Longer writes are worth a thread. */
-const BYTES_MAX = 64 * 1024;
-/** Writes in a row before one goes through the pool, so that whoever writes and writes lets signals and timers in. */
-const WRITES_IN_A_ROW = 32;
-/** A write that takes longer has waited for something. */
+/** Longer writes are worth a thread, unless nobody would wait meanwhile. */
+const BYTES_MAX_DEFAULT = 64 * 1024;
+/** A write that takes longer than this, and than copying so many bytes does, has waited for something. */
 const SLOW_MS = 5;
-/** How many go through the pool then: at most one in so many can keep others waiting. */
+const SLOW_BYTES_PER_MS = 128 * 1024;
+/** How many go through the pool then: at most one in so many can keep others waiting. Fewer if they are long. */
 const WRITES_AFTER_SLOW = 1000;
+const BYTES_AFTER_SLOW = 64 * 1024 * 1024;
 
 /** What writing to one open file has been like. */
 export class ShortWrites {
   readonly #file: Descriptor;
   readonly #time: TimeBackend;
-  #inARow = 0;
+  readonly #bytesMax: number;
   #avoid = 0;
 
-  constructor(file: Descriptor, time: TimeBackend) {
+  constructor(file: Descriptor, time: TimeBackend, bytesMax = BYTES_MAX_DEFAULT) {
     this.#file = file;
     this.#time = time;
+    this.#bytesMax = bytesMax;
   }
 
   /** Writes `source`, or its start, at `offset`; returns how many bytes. 0 also after an error: the pool gets it again. */
   write(offset: number, source: Uint8Array): number {
     const { fs, fd } = this.#file;
-    if (fs.writeSync === undefined || source.length > BYTES_MAX || !this.#isTurn()) return 0;
+    if (fs.writeSync === undefined || source.length > this.#bytesMax || !this.#isTurn()) return 0;
     const start = this.#time.monotonicMs();
     try {
       return fs.writeSync(fd, source, 0, source.length, offset);
     } catch {
       return 0;
     } finally {
-      if (this.#time.monotonicMs() - start > SLOW_MS) this.#avoid = WRITES_AFTER_SLOW;
+      const { length } = source;
+      if (this.#time.monotonicMs() - start > SLOW_MS + length / SLOW_BYTES_PER_MS)
+        this.#avoid = Math.min(WRITES_AFTER_SLOW, Math.ceil(BYTES_AFTER_SLOW / length));
     }
   }
 
   #isTurn(): boolean {
-    if (this.#avoid > 0) {
-      this.#avoid -= 1;
-      return false;
-    }
-    this.#inARow = (this.#inARow + 1) % (WRITES_IN_A_ROW + 1);
-    return this.#inARow !== 0;
+    if (this.#avoid === 0) return true;
+    this.#avoid -= 1;
+    return false;
   }
 }

@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { closeSync, existsSync, openSync, rmSync, writeFileSync } from "node:fs";
 import { openReadable } from "@qcow/backend-node";
 import { describe, expect, it } from "vitest";
 import { CachedReads } from "../src/cached-reads.js";
@@ -11,7 +11,10 @@ import { libc } from "./tools.js";
 const pathTo = scratch();
 
 /** A host whose memory holds what `inMemory` says of each read, and whose thread pool reads byte 7 up to `end`. */
-function host(inMemory: (target: Uint8Array, offset: number) => number | "never", end = 1e9) {
+function host(
+  inMemory: (target: Uint8Array, offset: number) => number | "never",
+  { end = 1e9, isInMemory = false, atOnceBytes = undefined as number | undefined } = {},
+) {
   const counts = { atOnce: 0, pooled: 0 };
   const calls: Libc = {
     lockByte: () => Promise.resolve(),
@@ -22,6 +25,11 @@ function host(inMemory: (target: Uint8Array, offset: number) => number | "never"
       counts.atOnce += 1;
       return inMemory(target, offset);
     },
+    readNow: (_fd, target) => {
+      counts.atOnce += 1;
+      return target.fill(9).length;
+    },
+    isInMemory: () => isInMemory,
   };
   const fs = {
     read(
@@ -39,7 +47,7 @@ function host(inMemory: (target: Uint8Array, offset: number) => number | "never"
     },
   } as unknown as FileSystem;
   const file = { fs, fd: 3, label: "disk", identity: "disk", isDevice: false, lock: "none" } as const;
-  return { counts, reader: new NodeFileReader({ ...file, libc: calls }) };
+  return { counts, reader: new NodeFileReader({ ...file, libc: calls, atOnceBytes }) };
 }
 
 const all = (value: number) => (target: Uint8Array) => {
@@ -82,14 +90,36 @@ describe("a read of what is in memory", () => {
     expect(counts).toEqual({ atOnce: 1, pooled: 3 });
   });
 
+  it("is done at once also where the host only knows that all of the file system is memory", async () => {
+    const { counts, reader } = host(() => "never", { isInMemory: true });
+    for (let round = 0; round < 3; round++) expect(await readOf(reader, 2)).toEqual(Uint8Array.of(9, 9));
+    expect(counts).toEqual({ atOnce: 4, pooled: 0 });
+  });
+
+  it("may be long where that is asked for", async () => {
+    const { counts, reader } = host(all(1), { atOnceBytes: 1024 * 1024 });
+    await readOf(reader, 1024 * 1024);
+    await readOf(reader, 1024 * 1024 + 1);
+    expect(counts).toEqual({ atOnce: 1, pooled: 1 });
+  });
+
   it("lets others have a turn every now and then", async () => {
     const { counts, reader } = host(all(1));
+    let turns = 0;
+    const timer = setImmediate(function count() {
+      turns += 1;
+      if (turns < 1000) setImmediate(count);
+    });
     for (let round = 0; round < 330; round++) await readOf(reader, 2);
-    expect(counts).toEqual({ atOnce: 320, pooled: 10 });
+    clearImmediate(timer);
+    expect(counts).toEqual({ atOnce: 330, pooled: 0 });
+    expect(turns).toBeGreaterThanOrEqual(9);
+    expect(turns).toBeLessThan(1000);
+    turns = 1000;
   });
 
   it("says that the file ends as the pool does", async () => {
-    const { reader } = host((target) => all(1)(target.subarray(0, 2)), 102);
+    const { reader } = host((target) => all(1)(target.subarray(0, 2)), { end: 102 });
     await expect(readOf(reader, 4, 100)).rejects.toMatchObject({
       code: "BACKEND_SHORT_READ",
       message: "cannot read 4 bytes at 100 of disk: the file ends at 102",
@@ -112,6 +142,30 @@ describe.skipIf(libc === undefined)("the host (needs koffi)", () => {
     await expect(reader.read(9_990, new Uint8Array(20))).rejects.toMatchObject({
       code: "BACKEND_SHORT_READ",
     });
+  });
+
+  it("reads at once from what is memory, and knows what is not", () => {
+    const calls = libc as Libc;
+    const reads = (path: string): boolean => {
+      writeFileSync(path, Uint8Array.of(1, 2, 3, 4));
+      const fd = openSync(path, "r");
+      try {
+        const target = new Uint8Array(8);
+        expect(calls.readNow(fd, target.subarray(2, 4), 1)).toBe(2);
+        expect(target).toEqual(Uint8Array.of(0, 0, 2, 3, 0, 0, 0, 0));
+        return calls.isInMemory(fd);
+      } finally {
+        closeSync(fd);
+        rmSync(path);
+      }
+    };
+    reads(pathTo());
+    if (existsSync("/dev/shm")) expect(reads(`/dev/shm/qcow-cached-reads-${process.pid}`)).toBe(true);
+    expect(calls.isInMemory(-1)).toBe(false);
+    expect(calls.readNow(-1, new Uint8Array(4), 0)).toBe(0);
+    const fd = openSync("/proc/self/status", "r");
+    expect(calls.isInMemory(fd)).toBe(false);
+    closeSync(fd);
   });
 
   it("reports a descriptor that is none through the pool", () => {

@@ -178,7 +178,13 @@ describe.skipIf(libc === undefined || missing.length > 0)(`locks against QEMU ($
   });
 });
 
-const CALLS = { fallocate: () => Promise.resolve(), seek: () => 0, readCached: () => 0 };
+const CALLS = {
+  fallocate: () => Promise.resolve(),
+  seek: () => 0,
+  readCached: () => 0,
+  readNow: () => 0,
+  isInMemory: () => false,
+};
 
 /** Locks of which `others` are taken, and which answers with `failure` if there is one. */
 function locksOf(others: readonly number[], failure?: string): Libc {

@@ -9,7 +9,11 @@ import { scratch } from "./scratch.js";
 const pathTo = scratch();
 
 /** A file on a host that takes `writeSync`'s word for short writes; a write at once takes as long as `ms` says. */
-function host(writeSync: FileSystem["writeSync"], ms: () => number = () => 0) {
+function host(
+  writeSync: FileSystem["writeSync"],
+  ms: () => number = () => 0,
+  { atOnceBytes = undefined as number | undefined } = {},
+) {
   const counts = { atOnce: 0, pooled: 0 };
   let now = 0;
   const time: TimeBackend = { monotonicMs: () => now, wallMs: () => now, sleep: () => Promise.resolve() };
@@ -32,7 +36,7 @@ function host(writeSync: FileSystem["writeSync"], ms: () => number = () => 0) {
     },
   } as unknown as FileSystem;
   const file = { fs, fd: 3, label: "disk", identity: "disk", isDevice: false, lock: "none" } as const;
-  return { counts, backend: new NodeFileBackend({ ...file, libc: undefined }, time) };
+  return { counts, backend: new NodeFileBackend({ ...file, libc: undefined, atOnceBytes }, time) };
 }
 
 const takesAll: FileSystem["writeSync"] = (_fd, _buffer, _start, length) => length;
@@ -59,8 +63,17 @@ describe("a short write", () => {
 
   it("lets others have a turn every now and then", async () => {
     const { counts, backend } = host(takesAll);
+    let turns = 0;
+    const timer = setImmediate(function count() {
+      turns += 1;
+      if (turns < 1000) setImmediate(count);
+    });
     for (let round = 0; round < 330; round++) await backend.write(0, new Uint8Array(1));
-    expect(counts).toEqual({ atOnce: 320, pooled: 10 });
+    clearImmediate(timer);
+    expect(counts).toEqual({ atOnce: 330, pooled: 0 });
+    expect(turns).toBeGreaterThanOrEqual(9);
+    expect(turns).toBeLessThan(1000);
+    turns = 1000;
   });
 
   it("keeps nobody waiting again soon, once the host was slow", async () => {
@@ -72,6 +85,20 @@ describe("a short write", () => {
     expect(counts).toEqual({ atOnce: 1, pooled: 1000 });
     await backend.write(0, new Uint8Array(1));
     expect(counts.atOnce).toBe(2);
+  });
+
+  it("may be as long as is asked for, and take longer then", async () => {
+    const MIB = 1024 * 1024;
+    let ms = 12;
+    const { counts, backend } = host(takesAll, () => ms, { atOnceBytes: MIB });
+    await backend.write(0, new Uint8Array(MIB));
+    await backend.write(0, new Uint8Array(MIB + 1));
+    await backend.write(0, new Uint8Array(MIB));
+    expect(counts).toEqual({ atOnce: 2, pooled: 1 });
+    ms = 14;
+    await backend.write(0, new Uint8Array(MIB));
+    for (let round = 0; round < 65; round++) await backend.write(0, new Uint8Array(MIB));
+    expect(counts).toEqual({ atOnce: 4, pooled: 65 });
   });
 
   it("is in the file, wherever it went", async () => {

@@ -95,7 +95,14 @@ const NO_LOCKS = { lockByte: () => Promise.resolve(), isByteLocked: async () => 
 
 /** A file of 10 000 bytes whose host answers as `calls` do. */
 function answering(calls: Partial<Libc>): NodeFileBackend {
-  const end = { ...NO_LOCKS, fallocate: () => Promise.resolve(), seek: () => 10_000, readCached: () => 0 };
+  const end = {
+    ...NO_LOCKS,
+    fallocate: () => Promise.resolve(),
+    seek: () => 10_000,
+    readCached: () => 0,
+    readNow: () => 0,
+    isInMemory: () => false,
+  };
   return new NodeFileBackend({
     fs: fsWith({ close: (_fd, callback) => callback(null) }),
     fd: -1,

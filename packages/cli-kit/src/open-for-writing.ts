@@ -15,6 +15,8 @@ export interface OpenForWritingOptions extends IoOptions {
   readonly name?: string | undefined;
   /** Given a line when the file could not be locked, because this system has no such locks. */
   readonly warn?: ((line: string) => void) | undefined;
+  /** See backend-node's `OpenFileOptions`. */
+  readonly atOnceBytes?: number | undefined;
   /** Makes the file, and rejects with `BACKEND_EXISTS` when there is one. */
   readonly exclusive?: boolean | undefined;
 }
@@ -36,6 +38,7 @@ export async function openForWriting(
     lock: "exclusive",
     sparse: true,
     exclusive: options.exclusive,
+    atOnceBytes: options.atOnceBytes,
     signal: options.signal,
   });
   if (opened.lock === "unavailable") options.warn?.(UNLOCKED);

@@ -6,6 +6,7 @@ import { type BlockBackend, isBackendError } from "@qcow/block";
 import { printable } from "@qcow/format";
 import { parseAddress } from "./backend-address.js";
 import { CommandError } from "./command-error.js";
+import { COPY_BYTES_MAX } from "./copy-bytes.js";
 import { type OpenForWritingOptions, openForWriting } from "./open-for-writing.js";
 
 export interface OpenNewImageOptions extends Omit<OpenForWritingOptions, "exclusive"> {
@@ -59,8 +60,9 @@ export async function openNewImage(
 
 async function openOrMake(
   address: string,
-  options: OpenForWritingOptions,
+  given: OpenForWritingOptions,
 ): Promise<{ readonly backend: BlockBackend; readonly isNew: boolean }> {
+  const options = { ...given, atOnceBytes: COPY_BYTES_MAX };
   try {
     return { backend: await openForWriting(address, { ...options, exclusive: true }), isNew: true };
   } catch (error) {

@@ -2,6 +2,7 @@
 
 import type { IoOptions, ReadableBlockBackend } from "@qcow/block";
 import { CommandError } from "./command-error.js";
+import { COPY_BYTES_MAX } from "./copy-bytes.js";
 
 /**
  * Opens the file or block device at `path` for reading; its holes are known where the host can tell. The caller closes it.
@@ -14,7 +15,12 @@ export async function openRawInput(
   options: IoOptions = {},
 ): Promise<ReadableBlockBackend> {
   const { openReadable } = await import("@qcow/backend-node");
-  const backend = await openReadable(path, { lock: "shared", sparse: true, signal: options.signal });
+  const backend = await openReadable(path, {
+    lock: "shared",
+    sparse: true,
+    atOnceBytes: COPY_BYTES_MAX,
+    signal: options.signal,
+  });
   if (!outputs.has(backend.identity ?? "")) return backend;
   await backend.close();
   throw new CommandError(

@@ -5,6 +5,7 @@ import { stat, unlink } from "node:fs/promises";
 import type { BlockBackend } from "@qcow/block";
 import { printable } from "@qcow/format";
 import { CommandError } from "./command-error.js";
+import { COPY_BYTES_MAX } from "./copy-bytes.js";
 
 export interface RawOutput {
   readonly backend: BlockBackend;
@@ -22,7 +23,10 @@ export interface RawOutput {
 export async function openRawOutput(path: string, inputs: ReadonlySet<string>): Promise<RawOutput> {
   const { openWritable } = await import("@qcow/backend-node");
   const kind = await kindOf(path);
-  const backend = await openWritable(path, kind === "none" ? { exclusive: true } : {});
+  const backend = await openWritable(path, {
+    exclusive: kind === "none",
+    atOnceBytes: COPY_BYTES_MAX,
+  });
   if (backend.identity !== undefined && inputs.has(backend.identity)) {
     await backend.close();
     throw new CommandError(

@@ -1,5 +1,5 @@
 // Copies a raw disk into an image. Zeros become holes: whole clusters of them are not written. Owns the pipeline:
-// several steps are read at once, and stored in the order of the disk, so that the image lies in that order too.
+// one step is read while another is stored, and they are stored in the order of the disk, so that the image lies in that order too.
 
 import type { LongOptions, ReadableBlockBackend } from "@qcow/block";
 import { isAllZero } from "../decode/find-data.js";
@@ -9,7 +9,9 @@ import { yieldToHost } from "../yield-to-host.js";
 import { type EncodeStep, planEncodeSteps } from "./plan-steps.js";
 
 /** Steps under way at once. */
-const STEPS_IN_FLIGHT = 6;
+const STEPS_IN_FLIGHT = 2;
+/** Bytes of a step: a multiple of any cluster, and so many that what a step costs by itself does not matter. */
+const STEP_BYTES = 4 * 1024 * 1024;
 /** Bytes of a step that is compressed: enough to keep all processors busy until its end. */
 const COMPRESSED_STEP_BYTES = 8 * 1024 * 1024;
 
@@ -52,7 +54,7 @@ class Encoder {
     this.#size = size;
     this.#options = options;
     this.#clusterSize = image.metadata.geometry.clusterSize;
-    this.#stepBytes = options.compress === true ? COMPRESSED_STEP_BYTES : image.preferredReadBytes;
+    this.#stepBytes = options.compress === true ? COMPRESSED_STEP_BYTES : STEP_BYTES;
     const { signal } = options;
     this.#signal = signal === undefined ? this.#stop.signal : AbortSignal.any([signal, this.#stop.signal]);
   }
