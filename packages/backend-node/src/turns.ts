@@ -1,7 +1,7 @@
 // Turns of the event loop between operations that are done at once. Owns how many there are in a row: whoever reads and reads
 // what is in memory must not keep signals, timers and everybody else's I/O out.
 
-import { setImmediate } from "node:timers";
+import { yieldToHost } from "@qcow/block";
 
 const OPERATIONS_IN_A_ROW = 32;
 
@@ -12,6 +12,6 @@ export class Turns {
   /** To be asked before each operation: what it has to wait for first, if anything. */
   next(): Promise<void> | undefined {
     this.#inARow = (this.#inARow + 1) % (OPERATIONS_IN_A_ROW + 1);
-    return this.#inARow === 0 ? new Promise((resolve) => setImmediate(resolve)) : undefined;
+    return this.#inARow === 0 ? yieldToHost() : undefined;
   }
 }

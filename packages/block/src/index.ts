@@ -11,4 +11,5 @@ export type * from "./time-backend.js";
 export * from "./with-counting.js";
 export * from "./with-padding.js";
 export * from "./with-tracing.js";
+export * from "./yield-to-host.js";
 export { findZstdFrame } from "./zstd-frame.js";

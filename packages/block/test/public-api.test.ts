@@ -17,6 +17,7 @@ it("exports these names, and adding or removing one is a decision", () => {
       "withCounting",
       "withPadding",
       "withTracing",
+      "yieldToHost",
     ]
   `);
   expect(Object.keys(testing).sort()).toMatchInlineSnapshot(`

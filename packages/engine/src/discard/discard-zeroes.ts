@@ -1,10 +1,9 @@
 // Releases the clusters of an image that hold nothing but zeros. Owns the pipeline: what is stored is read in large
 // pieces, several at once, and runs of clusters that are all zero are discarded.
 
-import type { LongOptions } from "@qcow/block";
+import { type LongOptions, yieldToHost } from "@qcow/block";
 import { isAllZero } from "../decode/find-data.js";
 import type { Qcow2Image } from "../qcow2-image.js";
-import { yieldToHost } from "../yield-to-host.js";
 import { isStored, planStoredSteps, type StoredStep } from "./plan-steps.js";
 
 /** Steps under way at once. */

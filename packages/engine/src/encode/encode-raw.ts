@@ -1,11 +1,10 @@
 // Copies a raw disk into an image. Zeros become holes: whole clusters of them are not written. Owns the pipeline:
 // one step is read while another is stored, and they are stored in the order of the disk, so that the image lies in that order too.
 
-import type { LongOptions, ReadableBlockBackend } from "@qcow/block";
+import { type LongOptions, type ReadableBlockBackend, yieldToHost } from "@qcow/block";
 import { isAllZero } from "../decode/find-data.js";
 import { EngineError } from "../engine-error.js";
 import type { Qcow2Image } from "../qcow2-image.js";
-import { yieldToHost } from "../yield-to-host.js";
 import { type EncodeStep, planEncodeSteps } from "./plan-steps.js";
 
 /** Steps under way at once. */

@@ -1,7 +1,7 @@
 // One qcow2 image as a disk: its L1 table, its cached L2 tables, its data file. Owns the walk over the
 // tables; what their entries mean is in mapping/.
 
-import type { CompressionMethod, IoOptions, ReadableBlockBackend } from "@qcow/block";
+import { type CompressionMethod, type IoOptions, type ReadableBlockBackend, yieldToHost } from "@qcow/block";
 import type { Geometry } from "@qcow/format";
 import { EngineError } from "../engine-error.js";
 import type { ImageMetadata } from "../image-metadata.js";
@@ -14,7 +14,6 @@ import { type L1Location, readL1Table } from "../tables/l1-table.js";
 import { CachedTables, type MappingTables } from "../tables/mapping-tables.js";
 import { TableCache } from "../tables/table-cache.js";
 import { untilAborted } from "../until-aborted.js";
-import { yieldToHost } from "../yield-to-host.js";
 import type { Layer, MapRequest } from "./layer.js";
 import { LayerFile } from "./layer-file.js";
 

@@ -8,11 +8,11 @@
 //
 // Only what this disk alone references moves: what snapshots share stays for a compaction of the whole image.
 
+import { yieldToHost } from "@qcow/block";
 import { L2Kind, l2EntryIsCopied, l2EntryOffset, putL2Entry } from "@qcow/format";
 import { ClusterRuns } from "../allocate/cluster-runs.js";
 import { CopyList, copyClusters } from "../compact/copy-clusters.js";
 import { clusterKind } from "../mapping/cluster-kind.js";
-import { yieldToHost } from "../yield-to-host.js";
 import { cutNow } from "./cut-file.js";
 import { eraseSome } from "./erase-clusters.js";
 import type { Move } from "./moves.js";

@@ -2,12 +2,11 @@
 // table lies, that says where L2 tables lie, and these where contents lie. Whatever comes before it is known is kept
 // (past-bytes.ts) until it is, or until every table is known and none wants it.
 
-import type { CompressionBackend } from "@qcow/block";
+import { type CompressionBackend, yieldToHost } from "@qcow/block";
 import type { Geometry } from "@qcow/format";
 import type { ImageHead } from "../image-metadata.js";
 import { isCutShort } from "../read/read-compressed.js";
 import type { Spill } from "../spill/spill.js";
-import { yieldToHost } from "../yield-to-host.js";
 import { ClaimHeap } from "./claim-heap.js";
 import { copySubclusters } from "./copy-subclusters.js";
 import { Deliveries } from "./deliveries.js";

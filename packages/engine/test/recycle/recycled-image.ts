@@ -1,9 +1,8 @@
 // An image whose free space is recycled, on a memory disk and a clock that tests move.
 
 import { ManualClock, MemoryBackend } from "@qcow/backend-memory";
-import type { BlockBackend } from "@qcow/block";
+import { type BlockBackend, yieldToHost } from "@qcow/block";
 import { createImage, defaultImageConfig, type ImageConfig, type Observer, Qcow2Image } from "@qcow/engine";
-import { yieldToHost } from "../../src/yield-to-host.js";
 
 export const CLUSTER = 4096;
 
