@@ -3,19 +3,14 @@ import { closeSync, openSync } from "node:fs";
 import { readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { fileSha256 } from "../corpus/fingerprint.mjs";
-import { allocatedBytes, warmMemory } from "./memory.mjs";
 import { interleaved, spread, timedRun } from "./timing.mjs";
 import { run } from "./tool.mjs";
 
 /** Runs a job; without a peer only our own times are there. Rejects when a command fails or answers differ. */
 export async function measure(job, { folder, scratch, rounds, hasPeer }) {
   const timed = (command) => () => timedRun(command, { cwd: folder, stdout: "ignore" });
-  let outputBytes = 0;
   const clean = async () => {
-    if (job.output !== undefined) {
-      await rm(job.output, { force: true });
-      await warmMemory(scratch, outputBytes);
-    }
+    if (job.output !== undefined) await rm(job.output, { force: true });
     for (const [file, ...args] of job.reset ?? []) await run(file, args, {}, folder);
   };
   for (const [file, ...args] of job.prepare ?? []) await run(file, args, {}, folder);
@@ -24,7 +19,6 @@ export async function measure(job, { folder, scratch, rounds, hasPeer }) {
     const starts = job.servers?.(folder) ?? [];
     for (const start of hasPeer ? starts : starts.slice(0, 1)) servers.push(await start());
     const sizeRatio = await warmUp(job, { folder, scratch, hasPeer, clean });
-    outputBytes = await allocatedBytes(job.output);
     const pairs = await interleaved(timed(job.ours), hasPeer ? timed(job.peer) : undefined, rounds, clean);
     if (job.output !== undefined) await rm(job.output, { force: true });
     return { ...summary(job, pairs, hasPeer), sizeRatio };

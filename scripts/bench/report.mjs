@@ -34,10 +34,10 @@ export function verdicts(result) {
   });
 }
 
-const COLUMNS = [19, 9, 9, 24, 17, 13, 44];
+const COLUMNS = [19, 9, 9, 24, 7, 17, 13, 44];
 
 /** The heading line. */
-export const heading = line(["job", "qcow s", "peer s", "ratio (min-max)", "CPU s", "RSS MiB", "target"]);
+export const heading = line(["job", "qcow s", "peer s", "ratio (min-max)", "least", "CPU s", "RSS MiB", "target"]);
 
 /** One result as a line. */
 export function row(result) {
@@ -48,6 +48,8 @@ export function row(result) {
     ours.wallS.median.toFixed(3),
     peer?.wallS.median.toFixed(3) ?? "no peer",
     ratio ? `${ratio.median.toFixed(2)} (${ratio.min.toFixed(2)}-${ratio.max.toFixed(2)})` : "-",
+    // What a machine does beside only ever adds: the least times say most where the others scatter.
+    peer ? (ours.wallS.min / peer.wallS.min).toFixed(2) : "-",
     both(ours, peer, ({ userS, sysS }) => known(userS.median + sysS.median)),
     both(ours, peer, ({ peakRssBytes }) => `${Math.ceil(peakRssBytes / MIB)}`),
     [...judged, ...speeds(result)].join("; ") || "report only",
