@@ -37,7 +37,16 @@ export function verdicts(result) {
 const COLUMNS = [19, 9, 9, 24, 7, 17, 13, 44];
 
 /** The heading line. */
-export const heading = line(["job", "qcow s", "peer s", "ratio (min-max)", "least", "CPU s", "RSS MiB", "target"]);
+export const heading = line([
+  "job",
+  "qcow s",
+  "peer s",
+  "ratio (min-max)",
+  "least",
+  "CPU s",
+  "RSS MiB",
+  "target",
+]);
 
 /** One result as a line. */
 export function row(result) {
