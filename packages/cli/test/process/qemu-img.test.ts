@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, fsyncSync, mkdtempSync, openSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -14,6 +14,13 @@ function hasQemuImg(): boolean {
   } catch {
     return false;
   }
+}
+
+/** Until a file is on the disk, a file system may change its mind about how much room it takes there. */
+function settle(path: string): void {
+  const fd = openSync(path, "r");
+  fsyncSync(fd);
+  closeSync(fd);
 }
 
 const available = hasQemuImg();
@@ -61,6 +68,7 @@ describe.skipIf(!available && !required)(
       qemuImg("create", "-f", "qcow2", "bitmaps.qcow2", "4M");
       qemuImg("bitmap", "--add", "--disable", "bitmaps.qcow2", "fine", "-g", "4096");
       qemuImg("bitmap", "--add", "bitmaps.qcow2", "coarse");
+      for (const name of readdirSync(cwd)) settle(join(cwd, name));
     });
 
     afterAll(() => rmSync(cwd, { recursive: true, force: true }));
