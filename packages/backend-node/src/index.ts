@@ -11,4 +11,5 @@ export {
   openReadable,
   openWritable,
 } from "./open-file.js";
+export { pipeChunks } from "./pipe-chunks.js";
 export { systemClock } from "./system-clock.js";

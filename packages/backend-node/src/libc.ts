@@ -22,6 +22,8 @@ export interface Libc {
   readNow(fd: number, target: Uint8Array, offset: number): number;
   /** Whether a file is in a file system that has nothing but memory (tmpfs, ramfs); false when it cannot be told. */
   isInMemory(fd: number): boolean;
+  /** fcntl(F_SETPIPE_SZ): room for so many bytes between the two ends of a pipe, if the host likes. */
+  widenPipe(fd: number, bytes: number): void;
 }
 
 /** Those for which the declarations below are right; there are others, but nobody has looked. */
@@ -33,6 +35,7 @@ const F_OFD_SETLK = 37;
 const F_RDLCK = 0;
 const F_WRLCK = 1;
 const F_UNLCK = 2;
+const F_SETPIPE_SZ = 1031;
 const RWF_NOWAIT = 8;
 /** `f_type` of the file systems that are memory. */
 const MEMORY_FILE_SYSTEMS = [0x01021994, 0x858458f6];
@@ -72,11 +75,11 @@ async function bind(): Promise<Libc | undefined> {
     l_pid: "int32",
   });
   const fcntl = libc.func("fcntl", "int", ["int", "int", koffi.inout(koffi.pointer(flock))]);
+  const fcntlNumber = libc.func("fcntl", "int", ["int", "int", "int"]);
   const fallocate = libc.func("fallocate", "int", ["int", "int", "int64", "int64"]);
   const lseek = libc.func("lseek", "int64", ["int", "int64", "int"]);
   const iovec = koffi.struct({ iov_base: "void *", iov_len: "size_t" });
   const preadv2 = libc.func("preadv2", "int64", ["int", koffi.pointer(iovec), "int", "int64", "int"]);
-
   const fstatfs = libc.func("fstatfs", "int", ["int", "void *"]);
 
   const names = new Map(Object.entries(koffi.os.errno).map(([name, number]) => [number, name]));
@@ -125,6 +128,7 @@ async function bind(): Promise<Libc | undefined> {
       const found = new Uint8Array(STATFS_BYTES_MAX);
       return fstatfs(fd, found) === 0 && MEMORY_FILE_SYSTEMS.includes(new Uint32Array(found.buffer)[0] ?? 0);
     },
+    widenPipe: (fd, bytes) => void fcntlNumber(fd, F_SETPIPE_SZ, bytes),
   };
 }
 

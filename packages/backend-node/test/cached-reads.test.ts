@@ -30,6 +30,7 @@ function host(
       return target.fill(9).length;
     },
     isInMemory: () => isInMemory,
+    widenPipe: () => undefined,
   };
   const fs = {
     read(

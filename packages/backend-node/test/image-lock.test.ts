@@ -184,6 +184,7 @@ const CALLS = {
   readCached: () => 0,
   readNow: () => 0,
   isInMemory: () => false,
+  widenPipe: () => undefined,
 };
 
 /** Locks of which `others` are taken, and which answers with `failure` if there is one. */

@@ -7,6 +7,7 @@ it("exports these names, and adding or removing one is a decision", () => {
       "nodeCompression",
       "openReadable",
       "openWritable",
+      "pipeChunks",
       "systemClock",
     ]
   `);

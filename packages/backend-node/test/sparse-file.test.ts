@@ -102,6 +102,7 @@ function answering(calls: Partial<Libc>): NodeFileBackend {
     readCached: () => 0,
     readNow: () => 0,
     isInMemory: () => false,
+    widenPipe: () => undefined,
   };
   return new NodeFileBackend({
     fs: fsWith({ close: (_fd, callback) => callback(null) }),

@@ -1,10 +1,16 @@
-// Data on stdin, as a stream. Owns that a terminal is not waited for, and what stdin is when it is a file.
+// Data on stdin, as a stream. Owns that a terminal is not waited for, and what stdin is: a pipe, or a file.
 
-import { fstat } from "node:fs";
-import { addAbortSignal } from "node:stream";
+import { type BigIntStats, createReadStream, fstat } from "node:fs";
+import { addAbortSignal, type Readable } from "node:stream";
+import { isatty } from "node:tty";
 import { CommandError } from "./command-error.js";
 
+const STDIN = 0;
+/** Bytes of a chunk where stdin is a file. */
+const CHUNK_BYTES = 1024 * 1024;
+
 export interface StandardInput {
+  /** A chunk is valid until the next one is asked for. */
   readonly source: AsyncIterable<Uint8Array>;
   /** That of the file that stdin was redirected from (`ReadableBlockBackend.identity`); undefined for a pipe. */
   readonly identity: string | undefined;
@@ -17,21 +23,37 @@ export interface StandardInput {
  * @throws CommandError `CLI_USAGE` when it is a terminal.
  */
 export async function openStandardInput(what: string, signal: AbortSignal): Promise<StandardInput> {
-  const { stdin } = process;
-  if (stdin.isTTY)
+  if (isatty(STDIN))
     throw new CommandError("CLI_USAGE", `${what} is wanted on stdin, which is a terminal`, {
       hint: "Pipe it in, or redirect stdin from a file.",
     });
-  const identity = await identityOfDescriptor(0);
-  return { source: addAbortSignal(signal, stdin), identity, close: () => void stdin.destroy() };
+  const stats = await statsOf(STDIN);
+  if (stats?.isFIFO() || stats?.isSocket()) {
+    const { pipeChunks } = await import("@qcow/backend-node");
+    const stop = new AbortController();
+    const source = pipeChunks(STDIN, AbortSignal.any([signal, stop.signal]));
+    return { source, identity: undefined, close: () => stop.abort() };
+  }
+  const stream = stats?.isFile() ? openFile() : process.stdin;
+  return {
+    source: addAbortSignal(signal, stream),
+    identity: identityOf(stats),
+    close: () => void stream.destroy(),
+  };
 }
 
-function identityOfDescriptor(fd: number): Promise<string | undefined> {
+/** From where the descriptor stands: whoever ran us may have read a part. */
+function openFile(): Readable {
+  return createReadStream("", { fd: STDIN, autoClose: false, highWaterMark: CHUNK_BYTES });
+}
+
+function statsOf(fd: number): Promise<BigIntStats | undefined> {
   return new Promise((resolve) => {
-    fstat(fd, { bigint: true }, (error, stats) => {
-      if (error) resolve(undefined);
-      else if (stats.isBlockDevice()) resolve(`device:${stats.rdev}`);
-      else resolve(stats.isFile() ? `${stats.dev}:${stats.ino}` : undefined);
-    });
+    fstat(fd, { bigint: true }, (error, stats) => resolve(error ? undefined : stats));
   });
+}
+
+function identityOf(stats: BigIntStats | undefined): string | undefined {
+  if (stats?.isBlockDevice()) return `device:${stats.rdev}`;
+  return stats?.isFile() ? `${stats.dev}:${stats.ino}` : undefined;
 }
