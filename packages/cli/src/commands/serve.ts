@@ -16,6 +16,7 @@ import {
 } from "@qcow/cli-kit";
 import { printable } from "@qcow/format";
 import { NbdServer } from "@qcow/nbd";
+import { defaultClusterCacheBytes } from "../serve/cluster-cache-size.js";
 import { type Endpoint, openEndpoint } from "../serve/endpoint.js";
 import { type ExportWord, parseExportWords } from "../serve/export-words.js";
 import { isLoopback, type ListenPlace, LOOPBACK, listenPlace, NBD_PORT } from "../serve/listen-place.js";
@@ -28,7 +29,6 @@ import { tlsOf } from "../serve/tls-files.js";
 import { SNAPSHOT } from "../snapshot-flag.js";
 
 const CLIENTS_DEFAULT = 128;
-const CLUSTER_CACHE_DEFAULT = 64 * 1024 * 1024;
 
 export default class Serve extends QcowCommand<typeof Serve> {
   static override summary = "Serve images to NBD clients: QEMU, nbdcopy, fio, the kernel.";
@@ -74,7 +74,7 @@ export default class Serve extends QcowCommand<typeof Serve> {
       "Move clusters and cut the file when more than this is free in it and clients give up no more for five seconds; needs --rw.",
     ),
     "cluster-cache": sizeFlag(
-      "Keep so much of compressed clusters in memory that clients read parts of, for each image; 64M by default. Not with --rw.",
+      "Keep so much of compressed clusters in memory that clients read parts of, for each image; by default all images share an eighth of the memory that is available, 1G at most. Not with --rw.",
     ),
     snapshot: SNAPSHOT,
     description: string({ helpValue: "TEXT", description: "What clients are told about the image." }),
@@ -147,13 +147,16 @@ export default class Serve extends QcowCommand<typeof Serve> {
   }
 
   #open(words: readonly ExportWord[], { engine }: ServeObservers): Promise<OpenExport[]> {
+    const {
+      "cluster-cache": clusterCacheBytes = defaultClusterCacheBytes(process.availableMemory(), words.length),
+    } = this.flags;
     return openExports(words, this.flags, {
       observer: engine,
       forReading: (address, snapshot, told) =>
         this.openImage(address, snapshot, {
           ...told,
           manyReads: true,
-          clusterCacheBytes: this.flags["cluster-cache"] ?? CLUSTER_CACHE_DEFAULT,
+          clusterCacheBytes,
         }),
       forWriting: (address, told) =>
         openWritableImage(address, { ...this.writableOptions(address), ...told }),
