@@ -2,7 +2,6 @@
 // much: every turn costs whoever writes as much as us.
 
 import type { OnReadOpts, SocketConstructorOpts } from "node:net";
-import { addAbortSignal } from "node:stream";
 import { loadLibc } from "./libc.js";
 
 /** What Linux gives to everybody; more is for the administrator. */
@@ -17,6 +16,7 @@ export async function* pipeChunks(fd: number, signal: AbortSignal): AsyncGenerat
   signal.throwIfAborted();
   (await loadLibc())?.widenPipe(fd, CHUNK_BYTES);
   const { Socket } = await import("node:net");
+  const { addAbortSignal } = await import("node:stream");
   const buffer = new Uint8Array(CHUNK_BYTES);
   let count = 0;
   let hasEnded = false;

@@ -1,7 +1,7 @@
 // The file that a command makes an image in, or the image's data file. Owns that it is locked, that it is none of the
 // files being read, and that a new one which was not finished is removed again. What it held stays until it is written to.
 
-import { unlink } from "node:fs/promises";
+import { unlinkSync } from "node:fs";
 import { type BlockBackend, isBackendError } from "@qcow/block";
 import { printable } from "@qcow/format";
 import { parseAddress } from "./backend-address.js";
@@ -47,7 +47,7 @@ export async function openNewImage(
     abandon: async () => {
       try {
         // While it is locked still: nobody else's file is removed.
-        if (isNew) await unlink(parseAddress(address).location);
+        if (isNew) unlinkSync(parseAddress(address).location);
       } finally {
         await backend.close();
       }

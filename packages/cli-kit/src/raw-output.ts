@@ -1,7 +1,7 @@
 // A raw image that a command writes. Owns that it is not one of the files being read, and that a new one
 // which was not finished is removed again.
 
-import { stat, unlink } from "node:fs/promises";
+import { statSync, unlinkSync } from "node:fs";
 import type { BlockBackend } from "@qcow/block";
 import { printable } from "@qcow/format";
 import { CommandError } from "./command-error.js";
@@ -22,7 +22,7 @@ export interface RawOutput {
  */
 export async function openRawOutput(path: string, inputs: ReadonlySet<string>): Promise<RawOutput> {
   const { openWritable } = await import("@qcow/backend-node");
-  const kind = await kindOf(path);
+  const kind = kindOf(path);
   const backend = await openWritable(path, {
     exclusive: kind === "none",
     atOnceBytes: COPY_BYTES_MAX,
@@ -43,15 +43,15 @@ export async function openRawOutput(path: string, inputs: ReadonlySet<string>): 
     abandon: async () => {
       await backend.close();
       if (kind !== "none") return `${printable(path)} is incomplete.`;
-      await unlink(path);
+      unlinkSync(path);
       return `The incomplete ${printable(path)} was removed.`;
     },
   };
 }
 
-async function kindOf(path: string): Promise<"none" | "file" | "device"> {
+function kindOf(path: string): "none" | "file" | "device" {
   try {
-    return (await stat(path)).isBlockDevice() ? "device" : "file";
+    return statSync(path).isBlockDevice() ? "device" : "file";
   } catch {
     return "none";
   }

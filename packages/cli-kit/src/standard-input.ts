@@ -1,8 +1,7 @@
 // Data on stdin, as a stream. Owns that a terminal is not waited for, and what stdin is: a pipe, or a file.
 
 import { type BigIntStats, createReadStream, fstat } from "node:fs";
-import { addAbortSignal, type Readable } from "node:stream";
-import { isatty } from "node:tty";
+import type { Readable } from "node:stream";
 import { CommandError } from "./command-error.js";
 
 const STDIN = 0;
@@ -23,6 +22,7 @@ export interface StandardInput {
  * @throws CommandError `CLI_USAGE` when it is a terminal.
  */
 export async function openStandardInput(what: string, signal: AbortSignal): Promise<StandardInput> {
+  const { isatty } = await import("node:tty");
   if (isatty(STDIN))
     throw new CommandError("CLI_USAGE", `${what} is wanted on stdin, which is a terminal`, {
       hint: "Pipe it in, or redirect stdin from a file.",
@@ -34,6 +34,7 @@ export async function openStandardInput(what: string, signal: AbortSignal): Prom
     const source = pipeChunks(STDIN, AbortSignal.any([signal, stop.signal]));
     return { source, identity: undefined, close: () => stop.abort() };
   }
+  const { addAbortSignal } = await import("node:stream");
   const stream = stats?.isFile() ? openFile() : process.stdin;
   return {
     source: addAbortSignal(signal, stream),

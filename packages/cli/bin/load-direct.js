@@ -14,7 +14,7 @@ function loadDirect(root) {
   const cachedData = cachedCode(bundle);
   if (cachedData !== undefined) return evaluate(compile(bundle, cachedData));
   nodeModule.enableCompileCache?.();
-  return require(bundle.filename);
+  return call(require(bundle.filename).main, bundle.filename);
 }
 
 /** The bundle's text; it is ASCII, and latin1 is the faster way to read that. */
@@ -25,15 +25,20 @@ function readBundle(root) {
 
 /** The bundle as a script, compiled with the help of `cachedData` where V8 accepts it. */
 function compile({ filename, source }, cachedData) {
-  const wrapped = `(function (exports, require, module, __filename, __dirname) {${source}\n})`;
-  return { filename, script: new Script(wrapped, { filename, cachedData }) };
+  return { filename, script: new Script(source, { filename, cachedData }) };
 }
 
 /** Runs it, and returns what it exports. */
 function evaluate({ filename, script }) {
+  const main = script.runInThisContext();
+  delete globalThis.main;
+  return call(main, filename);
+}
+
+/** Calls the function that the bundle is, as Node.js calls a module; returns what it exports. */
+function call(main, filename) {
   const exported = { exports: {} };
-  const require = nodeModule.createRequire(filename);
-  script.runInThisContext()(exported.exports, require, exported, filename, dirname(filename));
+  main(exported.exports, nodeModule.createRequire(filename), exported, filename, dirname(filename));
   return exported.exports;
 }
 

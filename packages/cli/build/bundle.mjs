@@ -7,13 +7,24 @@ import { build } from "esbuild";
 import { lazyRequires } from "./lazy-requires.mjs";
 import { writeNotices } from "./notices.mjs";
 
-// Not bundled: two read a .wasm file and native code from beside themselves, and one is large and hardly ever wanted.
-// Found by way of the packages that depend on them: strict package managers hide them from this one.
+// Not bundled: two read a .wasm file and native code from beside themselves, and the others are hardly ever wanted, while
+// each start would read their text. Found by way of the packages that depend on them: strict package managers hide them from
+// this one.
 const BESIDE = {
   "@bokuweb/zstd-wasm": ["@qcow/cli-kit", "@qcow/backend-node"],
   koffi: ["@qcow/cli-kit", "@qcow/backend-node"],
   undici: ["@qcow/cli-kit"],
+  "cli-spinners": ["@oclif/core"],
+  ejs: ["@oclif/core"],
+  lilconfig: ["@oclif/core"],
+  minimatch: ["@oclif/core"],
+  tinyglobby: ["@oclif/core"],
 };
+
+// What bin/load-direct.js calls. In the file itself: to put it around the text at each start would copy the text. As a script
+// the file gives the function; as a module, whose `this` is what it exports, it exports it.
+const BEFORE = "this.main = (function (exports, require, module, __filename, __dirname) {";
+const AFTER = "\n})";
 
 const besideOthers = {
   name: "beside-others",
@@ -51,6 +62,6 @@ export async function makeBundle(root) {
   });
   const [bundle] = outputFiles;
   const digest = createHash("sha256").update(bundle.contents).digest("hex").slice(0, 16);
-  writeFileSync(bundle.path, `/*${digest}*/${bundle.text}`);
+  writeFileSync(bundle.path, `/*${digest}*/${BEFORE}${bundle.text}${AFTER}`);
   writeNotices(Object.keys(metafile.inputs), root);
 }

@@ -62,7 +62,7 @@ export default class Compact extends QcowCommand<typeof Compact> {
     return await usingImage(source, async () => {
       const report = await this.#look(new UnwritableBackend(source));
       onProgress?.({ done: 1, total: 1 });
-      const imageEnd = (await isBlockDevice(filename)) ? report.sizeAfter : undefined;
+      const imageEnd = isBlockDevice(filename) ? report.sizeAfter : undefined;
       return compactDocument(report, { filename, imageEnd });
     });
   }
@@ -77,7 +77,7 @@ export default class Compact extends QcowCommand<typeof Compact> {
       if (verify) await this.#look(backend);
       const before = verify ? await this.#digests(phases) : [];
       const report = await this.#move(backend, phases);
-      const imageEnd = (await isBlockDevice(filename)) ? (await this.#look(backend)).sizeAfter : undefined;
+      const imageEnd = isBlockDevice(filename) ? (await this.#look(backend)).sizeAfter : undefined;
       if (!verify) return compactDocument(report, { filename, imageEnd });
       const after = await this.#orInterrupted(
         this.#digests(phases),

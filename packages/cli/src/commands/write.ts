@@ -67,7 +67,7 @@ export default class Write extends QcowCommand<typeof Write> {
   async #input(outputs: ReadonlySet<string>): Promise<WriteInput> {
     const { text, input } = this.flags;
     if (input === undefined) return textInput(text ?? "");
-    return input === STDIN ? stdinInput(this.signal) : await fileInput(input, outputs, this.signal);
+    return await (input === STDIN ? stdinInput(this.signal) : fileInput(input, outputs, this.signal));
   }
 
   async #copy(image: Qcow2Image, offset: number, { source, length }: WriteInput): Promise<number> {

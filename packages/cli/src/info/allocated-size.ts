@@ -1,7 +1,7 @@
 // How much of a file the host has really allocated. Owns the one question that backends do not answer:
 // only local files have it.
 
-import { stat } from "node:fs/promises";
+import { statSync } from "node:fs";
 import { parseAddress } from "@qcow/cli-kit";
 
 const BLOCK_BYTES = 512;
@@ -11,7 +11,7 @@ export async function allocatedSize(address: string): Promise<number | undefined
   const { scheme, location } = parseAddress(address);
   if (scheme !== "file") return undefined;
   try {
-    const { blocks } = await stat(location);
+    const { blocks } = statSync(location);
     return blocks === undefined ? undefined : blocks * BLOCK_BYTES;
   } catch {
     return undefined;

@@ -16,10 +16,8 @@ export class ExtentJsonWriter {
   readonly #block = new Uint8Array(BLOCK_BYTES);
   #used = 0;
   #isEmpty = true;
-  // The text between the start and the offset mostly repeats: it is made once and copied.
-  readonly #middleBytes = new Uint8Array(ENTRY_BYTES_MAX);
-  #middle = this.#middleBytes;
-  #middleOf = { length: -1, depth: -1, flags: -1 };
+  /** The texts between length and offset, by depth and flags: there are few, and each is made once. */
+  readonly #middles: (Uint8Array | undefined)[] = [];
 
   constructor(sink: BlockSink) {
     this.#sink = sink;
@@ -30,50 +28,43 @@ export class ExtentJsonWriter {
   async add(batch: ExtentBatch): Promise<void> {
     for (let index = 0; index < batch.count; index++) {
       if (this.#used > BLOCK_BYTES - ENTRY_BYTES_MAX) await this.#flush();
-      this.#addOne(batch, index);
+      this.#addOne(
+        batch.start[index] as number,
+        batch.length[index] as number,
+        batch.offset[index] as number,
+        batch.depth[index] as number,
+        batch.flags[index] as number,
+      );
     }
   }
 
   /** Closes the list and hands out the rest. A list without extents gets the one of length 0 that qemu-img prints. */
   async end(start = 0): Promise<void> {
     if (this.#used > BLOCK_BYTES - ENTRY_BYTES_MAX) await this.#flush();
-    if (this.#isEmpty) {
-      this.#prepareMiddle(0, 0, 0);
-      const at = putNumber(this.#block, put(this.#block, this.#used, FIRST), start);
-      this.#used = put(this.#block, at, this.#middle);
-      this.#block[this.#used++] = BRACE;
-    }
+    if (this.#isEmpty) this.#addOne(start, 0, 0, 0, 0);
     this.#used = put(this.#block, this.#used, CLOSE);
     await this.#flush();
   }
 
-  #addOne(batch: ExtentBatch, index: number): void {
-    const flags = batch.flags[index] as number;
-    this.#prepareMiddle(batch.length[index] as number, batch.depth[index] as number, flags);
-    let at = put(this.#block, this.#used, this.#isEmpty ? FIRST : NEXT);
+  #addOne(start: number, length: number, offset: number, depth: number, flags: number): void {
+    const block = this.#block;
+    let at = put(block, this.#used, this.#isEmpty ? FIRST : NEXT);
     this.#isEmpty = false;
-    at = putNumber(this.#block, at, batch.start[index] as number);
-    this.#block.set(this.#middle, at);
-    at += this.#middle.length;
-    if ((flags & ExtentFlag.hasOffset) !== 0) {
-      at = put(this.#block, at, OFFSET);
-      at = putNumber(this.#block, at, batch.offset[index] as number);
-    }
-    this.#block[at] = BRACE;
-    this.#used = at + 1;
+    at = putNumber(block, at, start);
+    at = putNumber(block, put(block, at, LENGTH), length);
+    const middle = this.#middleOf(depth, flags);
+    block.set(middle, at);
+    at += middle.length;
+    this.#used = (flags & ExtentFlag.hasOffset) === 0 ? at : putNumber(block, at, offset);
   }
 
-  #prepareMiddle(length: number, depth: number, flags: number): void {
-    const last = this.#middleOf;
-    if (last.length === length && last.depth === depth && last.flags === flags) return;
-    this.#middleOf = { length, depth, flags };
-    const middle = this.#middleBytes;
-    let at = putNumber(middle, put(middle, 0, LENGTH), length);
-    at = putNumber(middle, put(middle, at, DEPTH), depth);
-    at = put(middle, at, (flags & ExtentFlag.present) === 0 ? NOT_PRESENT : PRESENT);
-    at = put(middle, at, (flags & ExtentFlag.zero) === 0 ? NOT_ZERO : ZERO);
-    at = put(middle, at, (flags & ExtentFlag.data) === 0 ? NO_DATA : DATA);
-    this.#middle = middle.subarray(0, at);
+  #middleOf(depth: number, flags: number): Uint8Array {
+    const key = depth * FLAG_VALUES + flags;
+    const made = this.#middles[key];
+    if (made !== undefined) return made;
+    const middle = encoder.encode(middleText(depth, flags));
+    this.#middles[key] = middle;
+    return middle;
   }
 
   async #flush(): Promise<void> {
@@ -83,21 +74,22 @@ export class ExtentJsonWriter {
   }
 }
 
+/** Values that the flags of an extent may have. */
+const FLAG_VALUES = 256;
+
+function middleText(depth: number, flags: number): string {
+  const has = (flag: number): boolean => (flags & flag) !== 0;
+  const { present, zero, data, hasOffset } = ExtentFlag;
+  const offset = has(hasOffset) ? ', "offset": ' : "";
+  return `, "depth": ${depth}, "present": ${has(present)}, "zero": ${has(zero)}, "data": ${has(data)}${offset}`;
+}
+
 const encoder = new TextEncoder();
 const OPEN = encoder.encode("[");
-const CLOSE = encoder.encode("]\n");
+const CLOSE = encoder.encode("}]\n");
 const FIRST = encoder.encode('{ "start": ');
-const NEXT = encoder.encode(',\n{ "start": ');
+const NEXT = encoder.encode('},\n{ "start": ');
 const LENGTH = encoder.encode(', "length": ');
-const DEPTH = encoder.encode(', "depth": ');
-const PRESENT = encoder.encode(', "present": true');
-const NOT_PRESENT = encoder.encode(', "present": false');
-const ZERO = encoder.encode(', "zero": true');
-const NOT_ZERO = encoder.encode(', "zero": false');
-const DATA = encoder.encode(', "data": true');
-const NO_DATA = encoder.encode(', "data": false');
-const OFFSET = encoder.encode(', "offset": ');
-const BRACE = 0x7d;
 const DIGIT_ZERO = 0x30;
 
 /** Copies by hand: for texts this short a call of `set` costs more. */

@@ -1,9 +1,8 @@
 // What `qcow write` writes: a text, a file, or stdin. Owns where the bytes come from, and how many they are where that is
 // known.
 
-import { addAbortSignal } from "node:stream";
 import type { ReadableBlockBackend } from "@qcow/block";
-import { openRawInput } from "@qcow/cli-kit";
+import { openRawInput, openStandardInput } from "@qcow/cli-kit";
 import { PIECE_BYTES } from "./sector-pieces.js";
 
 export interface WriteInput {
@@ -20,9 +19,9 @@ export function textInput(text: string): WriteInput {
 }
 
 /** Whatever comes on stdin. */
-export function stdinInput(signal: AbortSignal): WriteInput {
-  const source: AsyncIterable<Uint8Array> = addAbortSignal(signal, process.stdin);
-  return { source, length: undefined, close: async () => void process.stdin.destroy() };
+export async function stdinInput(signal: AbortSignal): Promise<WriteInput> {
+  const { source, close } = await openStandardInput("what is to be written", signal);
+  return { source, length: undefined, close: async () => close() };
 }
 
 /** The bytes of a file or block device, which must be none of those with the identities `outputs`. */
