@@ -117,8 +117,8 @@ export class RemoteAccess {
   }
 }
 
-/** Connections that are opened while the first answer is under way: most images have a few tables, far apart. */
-const EARLY_CONNECTIONS = 7;
+/** Connections that are opened while the first answer is under way, for which one of them is: 4 GiB have eight tables. */
+const EARLY_CONNECTIONS = 8;
 /** Requests at once: tables lie far apart, so what counts is how many answers are awaited together. */
 const PARALLEL = 16;
 /** Header, refcount table, first refcount block and L1 table of what QEMU writes with clusters of 64 KiB. */
