@@ -4,8 +4,8 @@
 
 import type { Geometry } from "@qcow/format";
 
-/** Bits of the high half that a plain entry does not have: compressed, and the reserved ones. */
-const OTHER_BITS = 0x7f00_0000;
+/** Bits of the high half that a plain entry does not have: compressed, the reserved ones, and offsets past 2^53. */
+const OTHER_BITS = 0x7fe0_0000;
 
 /** The mask for `isPlainEntry`. */
 export function plainEntryMask(geometry: Geometry): number {
