@@ -77,6 +77,12 @@ export class NodeFileReader implements ReadableBlockBackend, HostFile {
     });
   }
 
+  readNow(offset: number, target: Uint8Array): boolean {
+    if (this.#closed !== undefined || this.#cached === undefined) return false;
+    if (!Number.isSafeInteger(offset) || offset < 0 || !this.turns.goesOn()) return false;
+    return this.#cached.read(offset, target) === target.length;
+  }
+
   close(): Promise<void> {
     this.#closed ??= this.#closeWhenIdle();
     return this.#closed;

@@ -9,6 +9,13 @@ const OPERATIONS_IN_A_ROW = 32;
 export class Turns {
   #inARow = 0;
 
+  /** The same for operations that cannot wait: whether there may be one more before the next turn. */
+  goesOn(): boolean {
+    if (this.#inARow === OPERATIONS_IN_A_ROW) return false;
+    this.#inARow++;
+    return true;
+  }
+
   /** To be asked before each operation: what it has to wait for first, if anything. */
   next(): Promise<void> | undefined {
     this.#inARow = (this.#inARow + 1) % (OPERATIONS_IN_A_ROW + 1);

@@ -119,6 +119,34 @@ describe("a read of what is in memory", () => {
     turns = 1000;
   });
 
+  it("can be asked for, and nothing else is done then", async () => {
+    const { counts, reader } = host((target) => all(5)(target.length > 8 ? target.subarray(0, 4) : target));
+    const target = new Uint8Array(8);
+    expect(reader.readNow(0, target)).toBe(true);
+    expect(target).toEqual(new Uint8Array(8).fill(5));
+    expect(reader.readNow(0, new Uint8Array(9))).toBe(false);
+    for (const offset of [-1, 0.5, Number.NaN, 2 ** 60]) expect(reader.readNow(offset, target)).toBe(false);
+    expect(counts).toEqual({ atOnce: 2, pooled: 0 });
+  });
+
+  it("cannot be asked for of a closed file", async () => {
+    const path = pathTo("closed");
+    writeFileSync(path, "abc");
+    const reader = await openReadable(path, { lock: "shared" });
+    await reader.close();
+    expect(reader.readNow?.(0, new Uint8Array(1))).toBe(false);
+  });
+
+  it("cannot be asked for over and over without a turn for others", async () => {
+    const { reader } = host(all(1));
+    const target = new Uint8Array(2);
+    let inARow = 0;
+    while (reader.readNow(0, target)) inARow++;
+    expect(inARow).toBeLessThan(100);
+    await reader.read(0, target);
+    expect(reader.readNow(0, target)).toBe(true);
+  });
+
   it("says that the file ends as the pool does", async () => {
     const { reader } = host((target) => all(1)(target.subarray(0, 2)), { end: 102 });
     await expect(readOf(reader, 4, 100)).rejects.toMatchObject({

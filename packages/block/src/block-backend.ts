@@ -28,6 +28,12 @@ export interface ReadableBlockBackend extends AsyncDisposable {
   /** Fills all of `target` with the bytes from `offset` on, or rejects (`BACKEND_SHORT_READ` past the end). An empty target is filled anywhere. */
   read(offset: number, target: Uint8Array, options?: ReadOptions): Promise<void>;
   /**
+   * Fills all of `target` with the bytes from `offset` on if nothing has to be waited for, and says whether it did; if not,
+   * what `target` holds is of no use, and `read` is the way, which also knows what is wrong. Never throws. Present only
+   * where bytes may be at hand: small reads of those cost less so than the promises of `read`.
+   */
+  readNow?(offset: number, target: Uint8Array): boolean;
+  /**
    * The next bytes at or after `offset` that may be other than zero; everything between `offset` and `start` reads as
    * zero. `start` is `offset` itself when that lies in such a range, and the next range may begin at `end`.
    * Undefined when only zeros or nothing follow. True of the moment of the call. Present only where the host can

@@ -21,7 +21,7 @@ export function reportOperation(
   if (observer?.guestOperation === undefined) return job();
   const startMs = time?.monotonicMs();
   const report = (outcome: "done" | "failed" | "cancelled"): void => {
-    const elapsedMs = time === undefined || startMs === undefined ? undefined : time.monotonicMs() - startMs;
+    const elapsedMs = elapsedSince(startMs, time);
     observer.guestOperation?.({ operation, offset, length, elapsedMs, outcome });
   };
   return job().then(
@@ -31,4 +31,24 @@ export function reportOperation(
       throw error;
     },
   );
+}
+
+/** The same for a job that is done at once, or not at all: then it was none. Returns what `job` does. */
+export function reportOperationNow(
+  { observer, time }: OperationReports,
+  operation: GuestOperation,
+  offset: number,
+  length: number,
+  job: () => boolean,
+): boolean {
+  if (observer?.guestOperation === undefined) return job();
+  const startMs = time?.monotonicMs();
+  if (!job()) return false;
+  const elapsedMs = elapsedSince(startMs, time);
+  observer.guestOperation({ operation, offset, length, elapsedMs, outcome: "done" });
+  return true;
+}
+
+function elapsedSince(startMs: number | undefined, time: TimeBackend | undefined): number | undefined {
+  return time === undefined || startMs === undefined ? undefined : time.monotonicMs() - startMs;
 }

@@ -3,7 +3,7 @@
 import type { IoOptions, ReadableBlockBackend } from "@qcow/block";
 import { EngineError } from "./engine-error.js";
 import { type Extent, type ExtentBatch, ExtentFlag } from "./extent.js";
-import { type OperationReports, reportOperation } from "./guest-operation.js";
+import { type OperationReports, reportOperation, reportOperationNow } from "./guest-operation.js";
 import type { ImageMetadata } from "./image-metadata.js";
 import type { Layer } from "./layers/layer.js";
 import { type Chain, openChain } from "./layers/open-chain.js";
@@ -16,6 +16,7 @@ import { CHUNK_BYTES_DEFAULT, type ChunkOptions, readChunks } from "./read/chunk
 import { ClusterCache } from "./read/cluster-cache.js";
 import { executeRead, type ReadContext } from "./read/execute-read.js";
 import { planRead } from "./read/plan-read.js";
+import { readNow } from "./read/read-now.js";
 import { readableStream } from "./read/readable-stream.js";
 import { ScratchPool } from "./read/scratch-pool.js";
 import { zeroGaps } from "./read/zero-gaps.js";
@@ -131,6 +132,22 @@ export class Qcow2Reader implements AsyncDisposable {
       this.#read(offset, end, target, options),
     );
     this.#reports.observer?.guestRead?.({ offset, length });
+  }
+
+  /**
+   * The same if nothing has to be waited for, and whether that is so: `target`, which is not empty, lies within one cluster, and
+   * what is needed is in memory. Where it is not, or something is wrong, `target` is of no use, and `read` is the way.
+   */
+  readNow(offset: number, target: Uint8Array): boolean {
+    const length = target.byteLength;
+    const isInside = Number.isSafeInteger(offset) && offset >= 0 && offset + length <= this.virtualSize;
+    if (this.#closed || !isInside || length === 0) return false;
+    const { layers, observer } = this.#context;
+    const isDone = reportOperationNow(this.#reports, "read", offset, length, () =>
+      readNow(layers, offset, target, observer),
+    );
+    if (isDone) this.#reports.observer?.guestRead?.({ offset, length });
+    return isDone;
   }
 
   /** What the disk consists of, in order and without gaps, as `qemu-img map` says it. */

@@ -50,6 +50,11 @@ export class LayerFile {
     return (inside ? this.#backend : this.#padded).read(offset, target, options);
   }
 
+  /** The same if it lies inside and nothing has to be waited for; whether it did. */
+  readNow(offset: number, target: Uint8Array): boolean {
+    return offset + target.byteLength <= this.#size && this.#backend.readNow?.(offset, target) === true;
+  }
+
   /** Rejects when `[offset, offset + length)`, which `what` names, starts past the end of the file. */
   async requireStartInside(
     offset: number,

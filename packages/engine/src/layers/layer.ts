@@ -16,6 +16,14 @@ export interface MapRequest {
   readonly runsMax: number;
 }
 
+/** What `Layer.placeNow` says where it gives no host offset. */
+export const Place = {
+  /** Nothing here: the layer below answers, or it is zeros. */
+  below: -1,
+  /** To be mapped: what is needed for that is not in memory, or it is no single piece of plain data. */
+  unknown: -2,
+} as const;
+
 export interface Layer {
   /** Label of the file. */
   readonly label: string;
@@ -32,6 +40,12 @@ export interface Layer {
    * guest offset reached, past the start.
    */
   map(runs: RunList, request: MapRequest, options: IoOptions): Promise<number>;
+
+  /**
+   * The host offset in `openedDataFile` of the guest's bytes `[start, end)`, one at least, if that can be told without waiting; else
+   * a `Place`.
+   */
+  placeNow(start: number, end: number): number;
 
   /** The file that plain data runs lie in. Opened on first use. */
   dataFile(options: IoOptions): Promise<LayerFile>;

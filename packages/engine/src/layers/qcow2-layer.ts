@@ -2,10 +2,11 @@
 // tables; what their entries mean is in mapping/.
 
 import { type CompressionMethod, type IoOptions, type ReadableBlockBackend, yieldToHost } from "@qcow/block";
-import type { Geometry } from "@qcow/format";
+import { type Geometry, l2EntryOffset } from "@qcow/format";
 import { EngineError } from "../engine-error.js";
 import type { ImageMetadata } from "../image-metadata.js";
 import { mapL2Table } from "../mapping/map-l2-table.js";
+import { isPlainEntry } from "../mapping/plain-entry.js";
 import { RunBuilder } from "../mapping/run-builder.js";
 import { RunKind, type RunList } from "../mapping/run-list.js";
 import type { OpenOptions } from "../open-options.js";
@@ -14,7 +15,7 @@ import { type L1Location, readL1Table } from "../tables/l1-table.js";
 import { CachedTables, type MappingTables } from "../tables/mapping-tables.js";
 import { TableCache } from "../tables/table-cache.js";
 import { untilAborted } from "../until-aborted.js";
-import type { Layer, MapRequest } from "./layer.js";
+import { type Layer, type MapRequest, Place } from "./layer.js";
 import { LayerFile } from "./layer-file.js";
 
 export interface Qcow2LayerSetup {
@@ -30,6 +31,9 @@ export interface Qcow2LayerSetup {
   /** The tables to walk, where somebody has them already: they are being changed. */
   readonly tables?: MappingTables | undefined;
 }
+
+/** Bytes of a standard L2 entry. */
+const ENTRY_BYTES = 8;
 
 /** Fewest entries of one step: few runs may be left to make, but entries that join one cost none. */
 const ENTRIES_MIN = 512;
@@ -143,6 +147,23 @@ export class Qcow2Layer implements Layer {
       `entry ${index} of the L1 table of ${this.label} names an L2 table at offset ${offset}, which is not aligned to clusters`,
       { offset },
     );
+  }
+
+  placeNow(start: number, end: number): number {
+    const { clusterSize, guestBytesPerL2, hasDataFile, extendedL2 } = this.#geometry;
+    const within = start % clusterSize;
+    if (within + end - start > clusterSize || end > this.virtualSize) return Place.unknown;
+    if (hasDataFile || extendedL2 || this.encrypted) return Place.unknown;
+    const offset = this.#tables.l1.l2Offset(Math.floor(start / guestBytesPerL2));
+    if (offset === 0) return Place.below;
+    const table = this.#tables.peek(offset);
+    if (table === undefined) return Place.unknown;
+    const at = Math.floor((start % guestBytesPerL2) / clusterSize) * ENTRY_BYTES;
+    const high = table.getUint32(at);
+    const low = table.getUint32(at + 4);
+    if ((high | low) === 0) return Place.below;
+    const host = isPlainEntry(high, low, clusterSize - 1) ? l2EntryOffset(high, low) : 0;
+    return host === 0 ? Place.unknown : host + within;
   }
 
   dataFile(options: IoOptions): Promise<LayerFile> {

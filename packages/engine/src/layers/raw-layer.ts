@@ -2,7 +2,7 @@
 
 import type { ReadableBlockBackend } from "@qcow/block";
 import { RunKind, type RunList } from "../mapping/run-list.js";
-import type { Layer, MapRequest } from "./layer.js";
+import { type Layer, type MapRequest, Place } from "./layer.js";
 import { LayerFile } from "./layer-file.js";
 
 const SECTOR_BYTES = 512;
@@ -36,6 +36,10 @@ export class RawLayer implements Layer {
     const zeroStart = Math.max(start, dataEnd);
     if (zeroStart < end) runs.push(zeroStart, end - zeroStart, RunKind.zeroAllocated, zeroStart, 0, depth);
     return end;
+  }
+
+  placeNow(start: number, end: number): number {
+    return end <= this.#fileSize ? start : Place.unknown;
   }
 
   async dataFile(): Promise<LayerFile> {

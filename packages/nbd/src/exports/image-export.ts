@@ -58,6 +58,9 @@ function readMembers(
     multiConnection: true,
     contexts: [BASE_ALLOCATION, ALLOCATION_DEPTH, ...byContext.keys()],
     read: (offset, target, io) => image.read(offset, target, io),
+    ...("readNow" in image
+      ? { readNow: (offset: number, target: Uint8Array) => image.readNow(offset, target) }
+      : {}),
     blockStatus: (context, { offset, length }, list, io) => {
       const bitmap = byContext.get(context);
       if (bitmap !== undefined) return addDirty(bitmap, offset, length, list, io);

@@ -38,6 +38,10 @@ export interface NbdExport {
 
   /** Fills `target` with the bytes from `offset` on. */
   read(offset: number, target: Uint8Array, options: IoOptions): Promise<void>;
+  /**
+   * The same if nothing has to be waited for, and whether that is so; if not, `read` is asked. Absent where that is never so.
+   */
+  readNow?(offset: number, target: Uint8Array): boolean;
   /** Appends what `context` says of the range to `list`, from its start on, until its end or `extentsMax`. */
   blockStatus(
     context: string,

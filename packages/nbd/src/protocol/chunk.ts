@@ -2,7 +2,7 @@
 // A chunk's data is never copied: what is made here is what goes before it.
 
 import { MessageReader } from "./message-reader.js";
-import type { RoomyMessage } from "./message-writer.js";
+import type { MessageBuffers, RoomyMessage } from "./message-writer.js";
 import { type ChunkHead, REPLY_FLAG_DONE, startChunk } from "./reply.js";
 import { encodeText } from "./text.js";
 
@@ -42,8 +42,14 @@ export function encodeDataHead(reply: ChunkReply, offset: number, length: number
 }
 
 /** A whole message with `length` bytes of data that belong at `offset`, which the caller is to put into `data`. */
-export function encodeData(reply: ChunkReply, offset: number, length: number, done: boolean): RoomyMessage {
-  return startChunk(head(reply, ChunkType.offsetData, 8 + length, done), 8 + length)
+export function encodeData(
+  reply: ChunkReply,
+  offset: number,
+  length: number,
+  done: boolean,
+  make?: MessageBuffers,
+): RoomyMessage {
+  return startChunk(head(reply, ChunkType.offsetData, 8 + length, done), 8 + length, make)
     .u64(BigInt(offset))
     .withRoom();
 }

@@ -7,14 +7,19 @@ export interface RoomyMessage {
   readonly data: Uint8Array;
 }
 
+/** Where the bytes of a message come from: a buffer that is as long as asked for, with anything in it. */
+export type MessageBuffers = (length: number) => Uint8Array<ArrayBuffer>;
+
+const fresh: MessageBuffers = (length) => new Uint8Array(length);
+
 export class MessageWriter {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
   #at = 0;
 
-  constructor(length: number) {
-    this.#bytes = new Uint8Array(length);
-    this.#view = new DataView(this.#bytes.buffer);
+  constructor(length: number, make: MessageBuffers = fresh) {
+    this.#bytes = make(length);
+    this.#view = new DataView(this.#bytes.buffer, this.#bytes.byteOffset, length);
   }
 
   u16(value: number): this {

@@ -2,7 +2,7 @@
 // What chunks hold is chunk's business.
 
 import { MessageReader } from "./message-reader.js";
-import { MessageWriter, type RoomyMessage } from "./message-writer.js";
+import { type MessageBuffers, MessageWriter, type RoomyMessage } from "./message-writer.js";
 import { NbdProtocolError } from "./protocol-error.js";
 
 const SIMPLE_REPLY_MAGIC = 0x67446698;
@@ -42,14 +42,18 @@ export function encodeSimpleReply(error: number, cookie: bigint): Uint8Array {
 }
 
 /** A whole reply with `length` bytes of data, which the caller is to put into `data`. */
-export function encodeSimpleData(cookie: bigint, length: number): RoomyMessage {
-  return new MessageWriter(ReplyBytes.simple + length).u32(SIMPLE_REPLY_MAGIC).u32(0).u64(cookie).withRoom();
+export function encodeSimpleData(cookie: bigint, length: number, make?: MessageBuffers): RoomyMessage {
+  return new MessageWriter(ReplyBytes.simple + length, make)
+    .u32(SIMPLE_REPLY_MAGIC)
+    .u32(0)
+    .u64(cookie)
+    .withRoom();
 }
 
 /** Writes the head of a chunk, and has room for `room` bytes of payload behind it, which the caller writes. */
-export function startChunk(head: ChunkHead, room: number): MessageWriter {
+export function startChunk(head: ChunkHead, room: number, make?: MessageBuffers): MessageWriter {
   const extended = head.kind === "extended";
-  const writer = new MessageWriter(ReplyBytes[head.kind] + room)
+  const writer = new MessageWriter(ReplyBytes[head.kind] + room, make)
     .u32(extended ? EXTENDED_REPLY_MAGIC : STRUCTURED_REPLY_MAGIC)
     .u16(head.flags)
     .u16(head.type)

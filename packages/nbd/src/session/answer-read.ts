@@ -4,11 +4,13 @@
 import { AllocationFlag, BASE_ALLOCATION } from "../exports/nbd-export.js";
 import { StatusList } from "../exports/status-list.js";
 import { encodeData, encodeDataHead, encodeHole } from "../protocol/chunk.js";
-import { encodeSimpleData, encodeSimpleReply } from "../protocol/reply.js";
-import { CommandFlag } from "../protocol/request.js";
-import { POOLED_BYTES_MIN } from "./buffer-pool.js";
+import { encodeSimpleData, encodeSimpleReply, type ReplyStyle } from "../protocol/reply.js";
+import { CommandFlag, type RequestHead } from "../protocol/request.js";
+import type { BufferPool } from "./buffer-pool.js";
 import { type Answer, type Conversation, chunkReply, plainReply, type Request } from "./conversation.js";
 
+/** Longer reads are sent from the buffer that they are read into, and their zeros as holes; in bytes. */
+const SHORT_BYTES_MAX = 64 * 1024;
 /** Shorter holes are sent as data, among the data around them. */
 const HOLE_BYTES_MIN = 4096;
 const EXTENTS_MAX = 4096;
@@ -23,7 +25,7 @@ interface Run {
 export async function answerRead(request: Request, conversation: Conversation): Promise<Answer> {
   const { head, offset, length } = request;
   const { style } = conversation.agreement;
-  if (length < POOLED_BYTES_MIN) return await answerAtOnce(request, conversation);
+  if (length < SHORT_BYTES_MAX) return await answerShortly(request, conversation);
   if (style === "simple")
     return await answerPlainly(request, conversation, encodeSimpleReply(0, head.cookie));
   const reply = chunkReply(head, style);
@@ -37,19 +39,49 @@ export async function answerRead(request: Request, conversation: Conversation): 
   return await answerInChunks(request, conversation, runs);
 }
 
+/** The answer to a short read of what is in memory; undefined for all others, which have to wait. */
+export function answerReadNow(
+  head: RequestHead,
+  { offset, length }: { readonly offset: number; readonly length: number },
+  { agreement, buffers }: Conversation,
+): Answer | undefined {
+  const { style, disk } = agreement;
+  if (disk.readNow === undefined || length === 0 || length >= SHORT_BYTES_MAX) return undefined;
+  const { message, data } = shortMessage(head, style, offset, length, buffers);
+  if (disk.readNow(offset, data)) return { parts: [message], buffer: message };
+  buffers.give(message);
+  return undefined;
+}
+
 /** A short read: into the message itself, which is one piece to send. */
-async function answerAtOnce(
+async function answerShortly(
   { head, offset, length, signal }: Request,
-  { agreement }: Conversation,
+  { agreement, buffers }: Conversation,
 ): Promise<Answer> {
   const { style, disk } = agreement;
   if (length === 0) return { parts: [plainReply(head, style, 0)] };
-  const { message, data } =
-    style === "simple"
-      ? encodeSimpleData(head.cookie, length)
-      : encodeData(chunkReply(head, style), offset, length, true);
-  await disk.read(offset, data, { signal });
-  return { parts: [message] };
+  const { message, data } = shortMessage(head, style, offset, length, buffers);
+  try {
+    await disk.read(offset, data, { signal });
+  } catch (error) {
+    buffers.give(message);
+    throw error;
+  }
+  return { parts: [message], buffer: message };
+}
+
+/** The whole reply, and the place of the data in it. */
+function shortMessage(
+  head: RequestHead,
+  style: ReplyStyle,
+  offset: number,
+  length: number,
+  buffers: BufferPool,
+) {
+  const make = (bytes: number) => buffers.take(bytes);
+  return style === "simple"
+    ? encodeSimpleData(head.cookie, length, make)
+    : encodeData(chunkReply(head, style), offset, length, true, make);
 }
 
 async function answerPlainly(

@@ -1,7 +1,7 @@
-// Buffers for payloads, used again: a fresh one of a megabyte costs more than reading into it. Owns how many are kept.
+// Buffers for payloads, used again: a fresh one costs more than reading into it. Owns how many are kept.
 
 /** Smaller ones are cheap to make, in bytes. */
-export const POOLED_BYTES_MIN = 64 * 1024;
+const POOLED_BYTES_MIN = 2 * 1024;
 
 export class BufferPool {
   readonly #keptBytesMax: number;
@@ -13,7 +13,7 @@ export class BufferPool {
   }
 
   /** A buffer of `length` bytes of anything. */
-  take(length: number): Uint8Array {
+  take(length: number): Uint8Array<ArrayBuffer> {
     if (length < POOLED_BYTES_MIN) return new Uint8Array(length);
     const size = 2 ** Math.ceil(Math.log2(length));
     const free = this.#free.get(size)?.pop();

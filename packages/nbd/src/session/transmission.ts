@@ -11,7 +11,7 @@ import {
   type RequestHead,
 } from "../protocol/request.js";
 import { answerChange } from "./answer-change.js";
-import { answerRead } from "./answer-read.js";
+import { answerRead, answerReadNow } from "./answer-read.js";
 import { answerStatus, STATUS_BYTES_MAX } from "./answer-status.js";
 import { BufferPool } from "./buffer-pool.js";
 import type { Channel } from "./channel.js";
@@ -84,16 +84,34 @@ export class Transmission {
       if (bytes === undefined) return;
       const head = decodeRequest(bytes, extended);
       if (head.command === Command.disconnect) return;
-      await this.#accept(head);
+      const accepted = this.#accept(head);
+      if (accepted !== undefined) await accepted;
     }
   }
 
-  async #accept(head: RequestHead): Promise<void> {
-    const { agreement } = this.#conversation;
-    const judgement = judgeRequest(head, agreement, this.#limits.payloadBytesMax);
+  /** Begins with a request; undefined when that is done, so that what is in memory costs few promises. */
+  #accept(head: RequestHead): Promise<void> | undefined {
+    const judgement = judgeRequest(head, this.#conversation.agreement, this.#limits.payloadBytesMax);
     const error = this.#closing ? ErrorNumber.ESHUTDOWN : judgement.error;
     const bytes = REQUEST_OVERHEAD_BYTES + (error === 0 ? this.#bytesFor(head, judgement) : 0);
     const room = this.#inFlight.begin(bytes);
+    if (room === undefined && error === 0 && head.command === Command.read) {
+      const answer = answerReadNow(head, judgement, this.#conversation);
+      if (answer !== undefined) {
+        void this.#reply(head, judgement.length, answer, 0).finally(() => this.#inFlight.end(bytes));
+        return undefined;
+      }
+    }
+    return this.#begin(head, judgement, error, bytes, room);
+  }
+
+  async #begin(
+    head: RequestHead,
+    judgement: Judgement,
+    error: number,
+    bytes: number,
+    room: Promise<void> | undefined,
+  ): Promise<void> {
     if (room !== undefined) await room;
     try {
       const payload = await this.#payload(judgement.payloadBytes, error !== 0);
@@ -130,7 +148,7 @@ export class Transmission {
 
   /** Answers a request; never rejects. */
   async #handle(request: Request, refusal: number): Promise<void> {
-    const { agreement, buffers } = this.#conversation;
+    const { buffers } = this.#conversation;
     let error = refusal;
     let answer: Answer | undefined;
     if (error === 0) {
@@ -141,7 +159,12 @@ export class Transmission {
       }
     }
     if (request.payload !== undefined) buffers.give(request.payload);
-    const { head, length } = request;
+    await this.#reply(request.head, request.length, answer, error);
+  }
+
+  /** Sends the answer, or that there is none; never rejects. */
+  async #reply(head: RequestHead, length: number, answer: Answer | undefined, error: number): Promise<void> {
+    const { agreement, buffers } = this.#conversation;
     try {
       await this.#writer.send(answer?.parts ?? [plainReply(head, agreement.style, error)]);
     } catch (failure) {
