@@ -47,6 +47,7 @@ test("a reader has exactly these members", () => {
       "openContents",
       "preferredReadBytes",
       "read",
+      "readNow",
       "readable",
       "seekMapped",
       "seekUnmapped",

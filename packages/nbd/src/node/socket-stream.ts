@@ -50,10 +50,11 @@ export class SocketStream implements NbdStream {
     const { socket } = this;
     await new Promise<void>((resolve, reject) => {
       const done = (error?: Error | null) => (error ? reject(error) : resolve());
-      socket.cork();
+      // What is corked goes through a queue.
+      if (parts.length > 1) socket.cork();
       for (let index = 0; index < parts.length - 1; index++) socket.write(parts[index] as Uint8Array);
       socket.write(parts[parts.length - 1] as Uint8Array, done);
-      socket.uncork();
+      if (parts.length > 1) socket.uncork();
     });
   }
 
