@@ -5,6 +5,7 @@ import { CachedReads } from "../src/cached-reads.js";
 import type { FileSystem } from "../src/file-system.js";
 import type { Libc } from "../src/libc.js";
 import { NodeFileReader } from "../src/node-file-backend.js";
+import { IDLE_LIBC } from "./idle-libc.js";
 import { scratch } from "./scratch.js";
 import { libc } from "./tools.js";
 
@@ -17,10 +18,7 @@ function host(
 ) {
   const counts = { atOnce: 0, pooled: 0 };
   const calls: Libc = {
-    lockByte: () => Promise.resolve(),
-    isByteLocked: async () => false,
-    fallocate: () => Promise.resolve(),
-    seek: () => 0,
+    ...IDLE_LIBC,
     readCached: (_fd, target, offset) => {
       counts.atOnce += 1;
       return inMemory(target, offset);
@@ -30,7 +28,6 @@ function host(
       return target.fill(9).length;
     },
     isInMemory: () => isInMemory,
-    widenPipe: () => undefined,
   };
   const fs = {
     read(

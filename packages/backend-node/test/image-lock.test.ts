@@ -6,6 +6,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { takeLock } from "../src/image-lock.js";
 import type { Libc } from "../src/libc.js";
 import { hostErrorOf, realFs } from "./fake-file-system.js";
+import { IDLE_LIBC } from "./idle-libc.js";
 import { scratch } from "./scratch.js";
 import { hasTool, heldByQemuIo, libc, makeImage, outcomeOf } from "./tools.js";
 
@@ -178,19 +179,10 @@ describe.skipIf(libc === undefined || missing.length > 0)(`locks against QEMU ($
   });
 });
 
-const CALLS = {
-  fallocate: () => Promise.resolve(),
-  seek: () => 0,
-  readCached: () => 0,
-  readNow: () => 0,
-  isInMemory: () => false,
-  widenPipe: () => undefined,
-};
-
 /** Locks of which `others` are taken, and which answers with `failure` if there is one. */
 function locksOf(others: readonly number[], failure?: string): Libc {
   return {
-    ...CALLS,
+    ...IDLE_LIBC,
     lockByte: () => (failure === undefined ? Promise.resolve() : Promise.reject(hostErrorOf(failure))),
     isByteLocked: async (_fd, byte) => others.includes(byte),
   };

@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import type { Libc } from "../src/libc.js";
 import { NodeFileBackend } from "../src/node-file-backend.js";
 import { fsWith, hostErrorOf, realFs } from "./fake-file-system.js";
+import { IDLE_LIBC } from "./idle-libc.js";
 import { scratch } from "./scratch.js";
 import { libc } from "./tools.js";
 
@@ -91,19 +92,9 @@ describe("members for holes", () => {
   });
 });
 
-const NO_LOCKS = { lockByte: () => Promise.resolve(), isByteLocked: async () => false };
-
 /** A file of 10 000 bytes whose host answers as `calls` do. */
 function answering(calls: Partial<Libc>): NodeFileBackend {
-  const end = {
-    ...NO_LOCKS,
-    fallocate: () => Promise.resolve(),
-    seek: () => 10_000,
-    readCached: () => 0,
-    readNow: () => 0,
-    isInMemory: () => false,
-    widenPipe: () => undefined,
-  };
+  const end = { ...IDLE_LIBC, seek: () => 10_000 };
   return new NodeFileBackend({
     fs: fsWith({ close: (_fd, callback) => callback(null) }),
     fd: -1,
