@@ -3,6 +3,7 @@
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { boundConnections } from "./bound-connections.js";
 import type { ListenAddress } from "./listen-address.js";
 import { UsageError } from "./usage-error.js";
 
@@ -30,7 +31,7 @@ export async function openEndpoint(metrics: MetricsText, { host, port }: ListenA
       answer(request, response, metrics).catch(() => response.destroy());
     },
   );
-  server.maxConnections = CONNECTIONS_MAX;
+  boundConnections(server, CONNECTIONS_MAX);
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) =>
       reject(new UsageError(`metrics cannot be served at this address: ${error.message}`, { cause: error })),

@@ -72,6 +72,18 @@ it("a client that says nothing, or nonsense, keeps neither others nor the end wa
   await Promise.all(ended);
 });
 
+it("clients that ask for nothing make room for one that does", async () => {
+  const port = Number(new URL(endpoint.url).port);
+  const silent = Array.from({ length: 200 }, () => connect(port, "127.0.0.1").on("error", () => undefined));
+  await Promise.all(silent.map((socket) => new Promise((resolve) => socket.once("connect", resolve))));
+  const closed = silent.map((socket) => new Promise((resolve) => socket.resume().once("close", resolve)));
+  expect((await fetch(endpoint.url)).status).toBe(200);
+  // All but the last of them, and not only once they have been silent for long.
+  await Promise.all(closed.slice(0, 100));
+  await endpoint.close();
+  await Promise.all(closed);
+});
+
 it("an address in use is told", async () => {
   const port = Number(new URL(endpoint.url).port);
   const again = openEndpoint({ contentType: "", text: async () => "" }, { host: "127.0.0.1", port });

@@ -22,14 +22,24 @@ export function runVariables(endpoint: Endpoint, name: string): Record<string, s
   };
 }
 
-/** Runs `command` in sh; resolves with its exit code. When `signal` aborts, the command is asked to end. */
+/** Runs `command` in sh; resolves with its exit code. When `signal` aborts, it is asked to end, with all that it has started. */
 export function runCommand(
   command: string,
   variables: Readonly<Record<string, string>>,
   signal: AbortSignal,
 ): Promise<number> {
-  const child = spawn("sh", ["-c", command], { env: { ...process.env, ...variables }, stdio: "inherit" });
-  const onAbort = (): void => void child.kill("SIGTERM");
+  // A group of its own, so that one signal reaches all of it. Not where it may read from a terminal, whose foreground it
+  // would no longer be in; there, the terminal's own signals reach all of it.
+  const isGroup = !process.stdin.isTTY && process.platform !== "win32";
+  const child = spawn("sh", ["-c", command], {
+    env: { ...process.env, ...variables },
+    stdio: "inherit",
+    detached: isGroup,
+  });
+  const onAbort = (): void => {
+    if (isGroup && child.pid !== undefined) endGroup(child.pid);
+    else child.kill("SIGTERM");
+  };
   signal.addEventListener("abort", onAbort, { once: true });
   return new Promise<number>((resolve, reject) => {
     child.once("error", (cause) => reject(new CommandError("CLI_FAILED", "cannot run sh", { cause })));
@@ -37,4 +47,12 @@ export function runCommand(
       resolve(code ?? SIGNALLED + (name === null ? 0 : constants.signals[name])),
     );
   }).finally(() => signal.removeEventListener("abort", onAbort));
+}
+
+function endGroup(leader: number): void {
+  try {
+    process.kill(-leader, "SIGTERM");
+  } catch {
+    // It has ended already.
+  }
 }

@@ -85,6 +85,15 @@ describe("--run", () => {
     expect(ran.exitCode).toBe(3);
   });
 
+  it("asks what the command has started, too", async () => {
+    // Whoever keeps stdout open keeps the run from being over.
+    const ran = await runQcow(["serve", "disk.qcow2", "--run", "echo ready; sleep 600; true"], {
+      cwd: folder.path,
+      onStart: (child) => child.stdout?.once("data", () => child.kill("SIGTERM")),
+    });
+    expect(ran.exitCode).toBe(128 + 15);
+  });
+
   it("leaves no folder behind when a second signal ends it, whatever the command does", async () => {
     const script =
       'trap "echo told" TERM; echo "$unixsocket"; while kill -0 "$PPID" 2>/dev/null; do sleep 0.1; done';
