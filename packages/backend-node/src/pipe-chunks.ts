@@ -2,6 +2,7 @@
 // much: every turn costs whoever writes as much as us.
 
 import type { OnReadOpts, SocketConstructorOpts } from "node:net";
+import { longBuffer } from "@qcow/block";
 import { loadLibc } from "./libc.js";
 
 /** What Linux gives to everybody; more is for the administrator. */
@@ -17,7 +18,7 @@ export async function* pipeChunks(fd: number, signal: AbortSignal): AsyncGenerat
   (await loadLibc())?.widenPipe(fd, CHUNK_BYTES);
   const { Socket } = await import("node:net");
   const { addAbortSignal } = await import("node:stream");
-  const buffer = new Uint8Array(CHUNK_BYTES);
+  const buffer = longBuffer(CHUNK_BYTES);
   let count = 0;
   let hasEnded = false;
   let failure: unknown;

@@ -6,6 +6,7 @@ export * from "./check-range.js";
 export type * from "./compression-backend.js";
 export * from "./forwarding.js";
 export type * from "./io-options.js";
+export * from "./long-buffer.js";
 export * from "./read-only.js";
 export type * from "./time-backend.js";
 export * from "./with-counting.js";

@@ -12,6 +12,7 @@ it("exports these names, and adding or removing one is a decision", () => {
       "findZstdFrame",
       "isBackendError",
       "isWritable",
+      "longBuffer",
       "newCounters",
       "readOnly",
       "withCounting",

@@ -2,7 +2,7 @@
 
 import type { IoOptions, ReadableBlockBackend } from "@qcow/block";
 import { CommandError } from "./command-error.js";
-import { COPY_BYTES_MAX } from "./copy-bytes.js";
+import { COPY_READ_BYTES_MAX } from "./copy-bytes.js";
 
 /**
  * Opens the file or block device at `path` for reading; its holes are known where the host can tell. The caller closes it.
@@ -18,7 +18,7 @@ export async function openRawInput(
   const backend = await openReadable(path, {
     lock: "shared",
     sparse: true,
-    atOnceBytes: COPY_BYTES_MAX,
+    atOnceBytes: COPY_READ_BYTES_MAX,
     signal: options.signal,
   });
   if (!outputs.has(backend.identity ?? "")) return backend;

@@ -1,7 +1,7 @@
 // What `qcow write` writes: a text, a file, or stdin. Owns where the bytes come from, and how many they are where that is
 // known.
 
-import type { ReadableBlockBackend } from "@qcow/block";
+import { longBuffer, type ReadableBlockBackend } from "@qcow/block";
 import { openRawInput, openStandardInput } from "@qcow/cli-kit";
 import { PIECE_BYTES } from "./sector-pieces.js";
 
@@ -43,7 +43,7 @@ async function* pieces(
   length: number,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array, void, void> {
-  const buffer = new Uint8Array(Math.min(PIECE_BYTES, length));
+  const buffer = longBuffer(Math.min(PIECE_BYTES, length));
   for (let at = 0; at < length; at += buffer.byteLength) {
     const bytes = buffer.subarray(0, Math.min(buffer.byteLength, length - at));
     await backend.read(at, bytes, { signal });

@@ -1,5 +1,7 @@
 // One buffer for each job in flight (in-flight.ts), used again by the next job in its slot.
 
+import { longBuffer } from "@qcow/block";
+
 export class SlotBuffers {
   readonly #buffers: Uint8Array[] = [];
 
@@ -7,7 +9,7 @@ export class SlotBuffers {
   take(slot: number, length: number): Uint8Array {
     let buffer = this.#buffers[slot];
     if (buffer === undefined || buffer.byteLength < length) {
-      buffer = new Uint8Array(length);
+      buffer = longBuffer(length);
       this.#buffers[slot] = buffer;
     }
     return buffer.subarray(0, length);

@@ -1,7 +1,7 @@
 // Writes an image's disk out as a raw image. What reads as zero is left out: the target is cut to nothing
 // first and then given its length, so that holes are holes.
 
-import type { BlockBackend, LongOptions } from "@qcow/block";
+import { type BlockBackend, type LongOptions, longBuffer } from "@qcow/block";
 import { EngineError } from "../engine-error.js";
 import type { ExtentBatch } from "../extent.js";
 import { isMapped } from "../mapping/seek.js";
@@ -56,7 +56,7 @@ export async function decodeToRaw(
     options.onProgress?.({ done: Math.min(done, image.virtualSize), total: image.virtualSize });
   };
   const worker = async (): Promise<void> => {
-    const buffer = new Uint8Array(stepBytes);
+    const buffer = longBuffer(stepBytes);
     for (let step = await steps.next(); step.done !== true; step = await steps.next()) {
       if (step.value.mapped) await copyStep(image, target, step.value, buffer, sparse, signal);
       else if (!sparse) await writeZeros(target, step.value, buffer, signal);

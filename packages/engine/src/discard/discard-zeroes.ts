@@ -1,7 +1,7 @@
 // Releases the clusters of an image that hold nothing but zeros. Owns the pipeline: what is stored is read in large
 // pieces, several at once, and runs of clusters that are all zero are discarded.
 
-import { type LongOptions, yieldToHost } from "@qcow/block";
+import { type LongOptions, longBuffer, yieldToHost } from "@qcow/block";
 import { isAllZero } from "../decode/find-data.js";
 import type { Qcow2Image } from "../qcow2-image.js";
 import { isStored, planStoredSteps, type StoredStep } from "./plan-steps.js";
@@ -75,7 +75,7 @@ class ZeroDiscarder {
     try {
       for (let step = await steps.next(); step.done !== true; step = await steps.next()) {
         this.#signal.throwIfAborted();
-        buffer ??= new Uint8Array(this.#image.preferredReadBytes);
+        buffer ??= longBuffer(this.#image.preferredReadBytes);
         await this.#look(step.value, buffer.subarray(0, step.value.end - step.value.start));
         // Zeros that need no reading would otherwise let nobody else have a turn.
         await yieldToHost();

@@ -1,5 +1,7 @@
 // Makes larger chunks of small ones: what takes them pays for each.
 
+import { longBuffer } from "@qcow/block";
+
 /** Bytes that small pieces are gathered to. */
 const CHUNK_BYTES = 1024 * 1024;
 
@@ -8,7 +10,7 @@ export async function* gathered(
   first: Iterable<Uint8Array>,
   second: AsyncIterable<Uint8Array>,
 ): AsyncGenerator<Uint8Array, void, void> {
-  const buffer = new Uint8Array(CHUNK_BYTES);
+  const buffer = longBuffer(CHUNK_BYTES);
   let filled = 0;
   for (const piece of first) {
     if (filled + piece.byteLength > CHUNK_BYTES) {

@@ -1,7 +1,7 @@
 // A raw disk in steps, from its start to its end. Owns where the steps come from (a file that can be read anywhere, or a
 // stream) and that the next one is read while this one is worked on.
 
-import type { IoOptions, ReadableBlockBackend } from "@qcow/block";
+import { type IoOptions, longBuffer, type ReadableBlockBackend } from "@qcow/block";
 import type { ByteSource } from "../byte-source.js";
 import type { EncodeStep } from "../encode/plan-steps.js";
 
@@ -90,7 +90,7 @@ class Buffers {
 
   next(length: number, unit: number): Uint8Array {
     this.#next = (this.#next + 1) % this.#buffers.length;
-    this.#buffers[this.#next] ??= new Uint8Array(this.#bytes);
+    this.#buffers[this.#next] ??= longBuffer(this.#bytes);
     return (this.#buffers[this.#next] as Uint8Array).subarray(0, Math.ceil(length / unit) * unit);
   }
 }

@@ -1,7 +1,7 @@
 // The contents of a raw disk that is read once, because it comes as a stream, or because compressing it twice would be dear:
 // what is to be stored waits in memory, and spilled, until all of it is known.
 
-import type { CompressionBackend, CompressionMethod, IoOptions } from "@qcow/block";
+import { type CompressionBackend, type CompressionMethod, type IoOptions, longBuffer } from "@qcow/block";
 import { isAllZero } from "../decode/find-data.js";
 import { EngineError } from "../engine-error.js";
 import { ByteLog } from "../spill/byte-log.js";
@@ -118,7 +118,7 @@ class Spool {
 }
 
 async function* sent(logs: readonly ByteLog[]): AsyncGenerator<Uint8Array, void, void> {
-  const buffer = new Uint8Array(SEND_BYTES);
+  const buffer = longBuffer(SEND_BYTES);
   for (const log of logs) {
     for (let at = 0; at < log.length; at += buffer.byteLength) {
       const bytes = buffer.subarray(0, log.length - at);

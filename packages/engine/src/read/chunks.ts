@@ -1,7 +1,7 @@
 // Reads a part of the disk in order, some chunks ahead of the consumer. Owns the pipeline; a chunk itself
 // is an ordinary read.
 
-import type { IoOptions } from "@qcow/block";
+import { type IoOptions, longBuffer } from "@qcow/block";
 import { EngineError } from "../engine-error.js";
 
 /** Bytes of a chunk unless the caller says otherwise, or clusters are larger. */
@@ -48,7 +48,7 @@ export async function* readChunks(
   const fill = (): void => {
     while (next < end && pending.length < inFlight) {
       const length = Math.min(chunkBytes - (next % chunkBytes), end - next);
-      const bytes = (free.pop() ?? new Uint8Array(Math.min(chunkBytes, end - start))).subarray(0, length);
+      const bytes = (free.pop() ?? longBuffer(Math.min(chunkBytes, end - start))).subarray(0, length);
       const ready = read(next, bytes, { signal });
       ready.catch(() => undefined);
       pending.push({ bytes, ready });
@@ -62,7 +62,7 @@ export async function* readChunks(
       options.signal?.throwIfAborted();
       fill();
       yield bytes;
-      free.push(new Uint8Array(bytes.buffer));
+      free.push(new Uint8Array(bytes.buffer, bytes.byteOffset));
     }
   } finally {
     stop.abort();

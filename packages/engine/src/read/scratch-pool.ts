@@ -1,6 +1,7 @@
 // Buffers for host reads that do not go straight into the caller's buffer, used again to spare the
 // collector. Owns only the reuse; what is left in a buffer is overwritten before it is looked at.
 
+import { longBuffer } from "@qcow/block";
 import { SPAN_BYTES_MAX } from "./plan-read.js";
 
 const KEPT_MAX = 8;
@@ -15,7 +16,7 @@ export class ScratchPool {
   take(length: number): Uint8Array {
     const index = this.#free.findIndex(({ byteLength }) => byteLength >= length);
     if (index >= 0) return this.#free.splice(index, 1)[0] as Uint8Array;
-    return new Uint8Array(length > SPAN_BYTES_MAX ? length : sizeFor(length));
+    return longBuffer(length > SPAN_BYTES_MAX ? length : sizeFor(length));
   }
 
   /** Gives a buffer back; the caller must not use it any more. */

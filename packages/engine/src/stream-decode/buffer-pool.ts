@@ -1,5 +1,7 @@
 // A few buffers of one size, which are waited for when all are in use: so what is under way is bounded.
 
+import { longBuffer } from "@qcow/block";
+
 export class BufferPool {
   readonly bufferBytes: number;
   readonly #max: number;
@@ -18,7 +20,7 @@ export class BufferPool {
     if (free !== undefined) return free;
     if (this.#made < this.#max) {
       this.#made++;
-      return new Uint8Array(this.bufferBytes);
+      return longBuffer(this.bufferBytes);
     }
     return new Promise((resolve) => this.#waiting.push(resolve));
   }

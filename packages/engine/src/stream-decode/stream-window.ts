@@ -1,6 +1,7 @@
 // The part of the stream that is in memory as it lies in the file. Owns the slabs it is read into, and that a slab is
 // not filled again before everything that uses its bytes has ended.
 
+import { longBuffer } from "@qcow/block";
 import type { ByteSource } from "../byte-source.js";
 
 /** Slabs: one is filled while the contents of the others are written. */
@@ -31,7 +32,7 @@ export class StreamWindow {
     this.#clusterSize = clusterSize;
     const room = Math.max(SLAB_BYTES, SLAB_CLUSTERS_MIN * clusterSize, head.byteLength);
     const length = Math.ceil(room / clusterSize) * clusterSize;
-    this.#slabs = Array.from({ length: SLABS }, () => ({ bytes: new Uint8Array(length), work: [] }));
+    this.#slabs = Array.from({ length: SLABS }, () => ({ bytes: longBuffer(length), work: [] }));
     this.#bytes.set(head);
     this.end = head.byteLength;
     this.work = this.#slab.work;

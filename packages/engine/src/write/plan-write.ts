@@ -34,16 +34,16 @@ export interface WriteRun {
 }
 
 export type WritePlan =
-  | { readonly runs: readonly WriteRun[]; readonly inPlace: boolean }
+  | { readonly runs: readonly WriteRun[] }
   /** The entry for guest offset `guest` makes no sense, for `reason` (`InvalidReason`). */
   | { readonly invalid: { readonly guest: number; readonly reason: number } };
 
-/** The fate of one cluster, of which `[start, end)`, guest offsets, is written. */
+/** The fate of one cluster. Filled anew for the next one: long writes have many, and an object for each would be felt. */
 interface Fate {
-  readonly action: WriteAction;
-  readonly host: number;
-  readonly from: number;
-  readonly to: number;
+  action: WriteAction;
+  host: number;
+  from: number;
+  to: number;
 }
 
 /** Plans to write all of `span`. */
@@ -52,20 +52,32 @@ export function planWrite(span: L2Span, geometry: Geometry): WritePlan {
   const runs: WriteRun[] = [];
   const first = Math.floor((span.start - span.base) / clusterSize);
   const end = Math.ceil((span.end - span.base) / clusterSize);
-  let inPlace = true;
+  const fate: Fate = { action: "overwrite", host: 0, from: 0, to: 0 };
+  let last: WriteRun | undefined;
   for (let index = first; index < end; index++) {
-    const fate = clusterFate(span, index, geometry);
-    if (typeof fate === "number") {
-      return { invalid: { guest: span.base + index * clusterSize, reason: fate } };
-    }
-    if (fate.action !== "overwrite") inPlace = false;
-    const last = runs[runs.length - 1];
+    const reason = findFate(span, index, geometry, fate);
+    if (reason >= 0) return { invalid: { guest: span.base + index * clusterSize, reason } };
     if (last !== undefined && continues(last, fate, clusterSize)) {
       last.count++;
       last.to = fate.to;
-    } else runs.push({ ...fate, index, count: 1 });
+    } else {
+      const { action, host, from, to } = fate;
+      last = { action, index, count: 1, host, from, to };
+      runs.push(last);
+    }
   }
-  return { runs, inPlace };
+  return { runs };
+}
+
+/** Plans to write all of `span` if no entry has to change for that; undefined if one has to, or makes no sense. */
+export function planOverwrite(span: L2Span, geometry: Geometry): readonly WriteRun[] | undefined {
+  // What is new is so from its first cluster on, mostly.
+  const fate: Fate = { action: "overwrite", host: 0, from: 0, to: 0 };
+  const first = Math.floor((span.start - span.base) / geometry.clusterSize);
+  if (findFate(span, first, geometry, fate) >= 0 || fate.action !== "overwrite") return undefined;
+  const plan = planWrite(span, geometry);
+  if (!("runs" in plan) || plan.runs.some(({ action }) => action !== "overwrite")) return undefined;
+  return plan.runs;
 }
 
 function continues(run: WriteRun, next: Fate, clusterSize: number): boolean {
@@ -73,56 +85,57 @@ function continues(run: WriteRun, next: Fate, clusterSize: number): boolean {
   return next.action === "allocate" || run.host + run.count * clusterSize === next.host;
 }
 
-/** The fate of cluster `index`, or the reason why its entry is invalid. */
-function clusterFate(span: L2Span, index: number, geometry: Geometry): Fate | number {
+/** Finds the `fate` of cluster `index`, of which `span` is written; the reason why its entry is invalid, -1 if it is not. */
+function findFate(span: L2Span, index: number, geometry: Geometry, fate: Fate): number {
   const { clusterSize, l2EntrySize } = geometry;
   const guest = span.base + index * clusterSize;
   const at = index * l2EntrySize;
   const high = span.table.getUint32(at);
   const low = span.table.getUint32(at + 4);
-  const start = Math.max(span.start, guest);
-  const end = Math.min(span.end, guest + clusterSize);
-  const whole = { from: guest, to: guest + clusterSize };
   const kind = clusterKind(high, low, geometry);
-  if (kind === L2Kind.compressed) {
-    if (geometry.hasDataFile) return InvalidReason.compressedWithDataFile;
-    return { action: "allocate", host: 0, ...whole };
-  }
+  fate.action = "allocate";
+  fate.host = 0;
+  fate.from = guest;
+  fate.to = guest + clusterSize;
+  if (kind === L2Kind.compressed) return geometry.hasDataFile ? InvalidReason.compressedWithDataFile : -1;
   const hasPlace = kind === L2Kind.normal || kind === L2Kind.zeroAllocated;
   if (!hasPlace) {
     if (kind === L2Kind.zeroPlain && geometry.version < 3) return InvalidReason.zeroFlagInVersion2;
     // Subclusters that say allocated, but not where.
     if (geometry.extendedL2 && span.table.getUint32(at + 12) !== 0) return InvalidReason.subclusterBitmap;
-    return { action: "allocate", host: 0, ...subclusterWindow(start, end, guest, geometry) };
+    narrow(fate, span, geometry.subclusterSize);
+    return -1;
   }
   const host = l2EntryOffset(high, low);
   const invalid = invalidOffsetReason(kind, host, guest, geometry);
   if (invalid >= 0) return invalid;
-  if (!l2EntryIsCopied(high) && !geometry.hasDataFile) return { action: "allocate", host: 0, ...whole };
+  if (!l2EntryIsCopied(high) && !geometry.hasDataFile) return -1;
+  fate.host = host;
+  fate.action = "fill";
   if (!geometry.extendedL2) {
-    if (kind === L2Kind.normal) return { action: "overwrite", host, from: start, to: end };
-    return { action: "fill", host, ...whole };
+    if (kind === L2Kind.normal) overwrite(fate, span);
+    return -1;
   }
   const zero = span.table.getUint32(at + 8);
   const alloc = span.table.getUint32(at + 12);
   if ((alloc & zero) !== 0) return InvalidReason.subclusterBitmap;
-  const window = subclusterWindow(start, end, guest, geometry);
-  const touched = subclusterBits(window.from - guest, window.to - guest, geometry.subclusterSize);
-  if ((alloc & touched) >>> 0 === touched) return { action: "overwrite", host, from: start, to: end };
-  return { action: "fill", host, ...window };
+  narrow(fate, span, geometry.subclusterSize);
+  const touched = subclusterBits(fate.from - guest, fate.to - guest, geometry.subclusterSize);
+  if ((alloc & touched) >>> 0 === touched) overwrite(fate, span);
+  return -1;
 }
 
-/** `[start, end)` of the cluster at `guest`, widened to whole subclusters (clusters, where there are none). */
-function subclusterWindow(
-  start: number,
-  end: number,
-  guest: number,
-  { subclusterSize }: Geometry,
-): { from: number; to: number } {
-  return {
-    from: guest + Math.floor((start - guest) / subclusterSize) * subclusterSize,
-    to: guest + Math.ceil((end - guest) / subclusterSize) * subclusterSize,
-  };
+/** From a whole cluster to the subclusters (the cluster, where there are none) that `span` touches. */
+function narrow(fate: Fate, { start, end }: L2Span, subclusterSize: number): void {
+  const guest = fate.from;
+  if (start > guest) fate.from = guest + Math.floor((start - guest) / subclusterSize) * subclusterSize;
+  if (end < fate.to) fate.to = guest + Math.ceil((end - guest) / subclusterSize) * subclusterSize;
+}
+
+function overwrite(fate: Fate, { start, end }: L2Span): void {
+  fate.action = "overwrite";
+  fate.from = Math.max(start, fate.from);
+  fate.to = Math.min(end, fate.to);
 }
 
 /** Bits of the subclusters from byte `from` to byte `to` of a cluster, both multiples of the subcluster size. */

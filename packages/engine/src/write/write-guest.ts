@@ -8,7 +8,7 @@ import type { L2Span } from "../mapping/map-l2-table.js";
 import { executeWrite } from "./execute-write.js";
 import { mapRawFile } from "./map-raw-file.js";
 import type { GuestBytes } from "./place-run.js";
-import { planWrite, type WritePlan } from "./plan-write.js";
+import { planOverwrite, planWrite, type WritePlan, type WriteRun } from "./plan-write.js";
 import { relieve } from "./relieve.js";
 import type { WriteContext } from "./write-context.js";
 
@@ -72,11 +72,11 @@ async function overwritePart(
     if (table === undefined) return false;
     try {
       const span = spanOf(context, index, table.view, given);
-      const plan = planWrite(span, context.geometry);
-      if (!("runs" in plan) || !plan.inPlace || !tables.isOwn(index)) return false;
+      const runs = planOverwrite(span, context.geometry);
+      if (runs === undefined || !tables.isOwn(index)) return false;
       // A file that is a disk by itself shows what is written at once: what maps it there must be in the file by now.
       if (context.geometry.dataFileRaw && !table.isInFile) return false;
-      await executeWrite(context, table, span, plan.runs, given, options);
+      await executeWrite(context, table, span, runs, given, options);
       return true;
     } finally {
       tables.done(table);
@@ -133,7 +133,7 @@ function spanOf({ geometry }: WriteContext, index: number, table: DataView, give
   return { table, base, start: given.start, end: given.start + given.bytes.byteLength };
 }
 
-function validRuns(context: WriteContext, plan: WritePlan): Extract<WritePlan, { runs: unknown }>["runs"] {
+function validRuns(context: WriteContext, plan: WritePlan): readonly WriteRun[] {
   if ("runs" in plan) return plan.runs;
   throw invalidRunError(context.label, plan.invalid.guest, plan.invalid.reason);
 }

@@ -3,7 +3,7 @@
 import type { Geometry } from "@qcow/format";
 import { describe, expect, test } from "vitest";
 import { InvalidReason } from "../../src/mapping/run-list.js";
-import { planWrite, subclusterBits } from "../../src/write/plan-write.js";
+import { planOverwrite, planWrite, subclusterBits } from "../../src/write/plan-write.js";
 import { geometryFor } from "../header-choices.js";
 import { l2Table, type TestEntry } from "./l2-table.js";
 
@@ -19,6 +19,7 @@ const BASE = 2 ** 29;
 function plan(geometry: Geometry, entries: readonly TestEntry[], start: number, end: number, base = BASE) {
   const span = { table: l2Table(geometry, entries), base, start: base + start, end: base + end };
   const planned = planWrite(span, geometry);
+  if (!("runs" in planned)) expect(planOverwrite(span, geometry)).toBeUndefined();
   if (!("runs" in planned)) return { invalid: [planned.invalid.guest - base, planned.invalid.reason] };
   const runs = planned.runs.map(({ action, index, count, host, from, to }) => [
     action,
@@ -28,7 +29,9 @@ function plan(geometry: Geometry, entries: readonly TestEntry[], start: number, 
     from - base,
     to - base,
   ]);
-  return { runs, inPlace: planned.inPlace };
+  const overwrite = planOverwrite(span, geometry);
+  if (overwrite !== undefined) expect(overwrite).toEqual(planned.runs);
+  return { runs, inPlace: overwrite !== undefined };
 }
 
 function own(host: number, more: Partial<TestEntry> = {}): TestEntry {

@@ -1,6 +1,6 @@
 // An image of the engine as an export. Owns what of the image's map and features each part of the protocol means.
 
-import type { IoOptions } from "@qcow/block";
+import { type IoOptions, longBuffer } from "@qcow/block";
 import {
   type DirtyBitmap,
   type ExtentBatch,
@@ -158,7 +158,7 @@ async function readThrough(
   io: IoOptions,
 ): Promise<void> {
   const end = offset + Math.min(length, CACHE_BYTES_MAX);
-  const scratch = new Uint8Array(Math.min(image.preferredReadBytes, end - offset));
+  const scratch = longBuffer(Math.min(image.preferredReadBytes, end - offset));
   for (let at = offset; at < end; at += scratch.byteLength) {
     await image.read(at, scratch.subarray(0, end - at), io);
   }
