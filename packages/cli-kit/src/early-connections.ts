@@ -2,6 +2,7 @@
 // ranges at once wait for no handshake. Owns connections that nobody has used yet; whoever takes one owns it.
 
 import type { Socket } from "node:net";
+import { yieldToHost } from "@qcow/block";
 
 interface Server {
   readonly host?: string | null | undefined;
@@ -10,6 +11,29 @@ interface Server {
 
 const unused = new Map<string, Socket[]>();
 const all = new WeakSet<object>();
+
+/** What names a proxy, which decides on connections then. */
+const PROXY_VARIABLES = ["http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"];
+
+/** Whether the environment names a proxy. */
+export function hasProxy(environment: Readonly<Record<string, string | undefined>>): boolean {
+  return PROXY_VARIABLES.some((name) => (environment[name] ?? "") !== "");
+}
+
+/**
+ * Opens a connection to the server of the first of `words` that is an http: or https: URL, and lets the host begin with
+ * it: for before a program is loaded that will want it. Does nothing where a proxy decides.
+ */
+export async function connectAhead(
+  words: readonly string[],
+  environment: Readonly<Record<string, string | undefined>>,
+): Promise<void> {
+  const url = words.find((word) => /^https?:/i.test(word) && URL.canParse(word));
+  if (url === undefined || hasProxy(environment)) return;
+  await connectEarly(new URL(url), 1);
+  // Node.js begins to connect once what is going on now has ended, and loading a program would go on.
+  await yieldToHost();
+}
 
 /**
  * Opens connections to the server of `url`, so that `count` are unused, however many files there are asked for. One that

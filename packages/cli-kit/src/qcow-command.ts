@@ -53,6 +53,8 @@ export abstract class QcowCommand<T extends typeof Command> extends Command {
   #progress: ProgressDisplay | undefined;
   #remote: RemoteAccess | undefined;
   readonly #watches = new RunWatches();
+  /** Settles when the document that oclif had printed has been taken. */
+  #document: Promise<void> | undefined;
   /** Whether the document on stdout has what `--stats` asks for. */
   #hasTold = false;
 
@@ -70,6 +72,7 @@ export abstract class QcowCommand<T extends typeof Command> extends Command {
 
   protected override async _run<R>(): Promise<R> {
     const result = await super._run<R>();
+    await this.#document;
     this.#noteStatistics();
     return result;
   }
@@ -137,7 +140,8 @@ export abstract class QcowCommand<T extends typeof Command> extends Command {
   }
 
   override logJson(document: unknown): void {
-    this.print(jsonText(this.#withStatistics(document))).catch((error: Error) => this.catch(error));
+    const printed = this.print(jsonText(this.#withStatistics(document)));
+    this.#document = printed.catch((error: Error) => this.catch(error));
   }
 
   /** Writes lines for people, or a document, to stdout, below the progress bar; waits until they are taken. */

@@ -131,8 +131,6 @@ function tokenIn(variable: string): string {
   return token.trim();
 }
 
-const PROXY_VARIABLES = ["http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"];
-
 interface HostFetch {
   readonly send: HttpFetch;
   /** Absent where proxies decide on connections. */
@@ -141,11 +139,9 @@ interface HostFetch {
 
 /** The shortest way, or one that goes through the proxies that the environment names. */
 async function fetchOfHost(): Promise<HostFetch> {
-  if (!PROXY_VARIABLES.some((name) => (process.env[name] ?? "") !== "")) {
-    const [{ plainFetch }, { connectEarly }] = await Promise.all([
-      import("./plain-fetch.js"),
-      import("./early-connections.js"),
-    ]);
+  const { connectEarly, hasProxy } = await import("./early-connections.js");
+  if (!hasProxy(process.env)) {
+    const { plainFetch } = await import("./plain-fetch.js");
     return { send: plainFetch, connectEarly };
   }
   const { EnvHttpProxyAgent, fetch } = await import("undici");

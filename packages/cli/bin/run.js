@@ -47,10 +47,16 @@ async function start() {
   const direct = command !== undefined && mayGoDirect() ? bundle() : undefined;
   if (direct !== undefined && Object.hasOwn(direct.COMMANDS, command)) {
     const { name, version } = require("../package.json");
-    return direct.runDirect(command, rest, { root, name, version });
+    await direct.runDirect(command, rest, { root, name, version });
+    return leave();
   }
   const { main } = await import("../dist/main.js");
   return main(process.argv.slice(2), root);
+}
+
+/** Ends the process, unless a reader still has to take something: taking it apart first costs a fifth of a small command's time. */
+function leave() {
+  if (process.stdout.writableLength + process.stderr.writableLength === 0) process.exit();
 }
 
 /** The bundle; undefined when it was not built. */

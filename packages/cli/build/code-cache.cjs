@@ -1,7 +1,9 @@
 "use strict";
-// Runs `qcow info` from the bundle once, and saves the code that V8 compiled on the way as
-// dist/direct-*.cache, which is good for this bundle and this version of V8 (see bin/load-direct.js).
-const { mkdtempSync, readdirSync, rmSync, writeFileSync } = require("node:fs");
+// Runs commands from the bundle, and saves the code that V8 compiled on the way as dist/direct-*.cache, which is good for
+// this bundle and this version of V8 (see bin/load-direct.js). Which commands: those that are run most, and those that
+// together need most of the program.
+const { createServer } = require("node:http");
+const { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } = require("node:fs");
 const { tmpdir } = require("node:os");
 const { join } = require("node:path");
 const { cachePath, compile, evaluate, readBundle } = require("../bin/load-direct.js");
@@ -9,39 +11,56 @@ const { cachePath, compile, evaluate, readBundle } = require("../bin/load-direct
 const root = join(__dirname, "..");
 const { name, version } = require("../package.json");
 const folder = mkdtempSync(join(tmpdir(), "qcow-build-"));
+const RAW_BYTES = 3 * 1024 * 1024;
 
 async function main() {
   removeOldCaches();
-  const image = join(folder, "empty.qcow2");
-  writeFileSync(image, emptyImage());
   const bundle = readBundle(root);
   const compiled = compile(bundle, undefined);
   const { runDirect } = evaluate(compiled);
+  const run = (command, ...rest) => runDirect(command, rest, { root, name, version });
   process.stdout.write = (_chunk, done) => done?.() ?? true;
-  await runDirect("info", [image], { root, name, version });
-  await runDirect("info", [image, "--json"], { root, name, version });
+  const [raw, image, copy] = ["disk.raw", "disk.qcow2", "copy.raw"].map((file) => join(folder, file));
+  writeFileSync(raw, Buffer.alloc(RAW_BYTES, 1));
+  await run("encode", raw, image);
+  const { server, url } = await served(image);
+  for (const place of [image, url]) {
+    await run("info", place);
+    await run("info", place, "--json");
+    await run("map", place, "--json");
+    await run("check", place);
+    await run("decode", place, copy);
+  }
+  server.close();
   writeFileSync(cachePath(bundle), compiled.script.createCachedData());
+}
+
+/** A server of the file at `path` that knows ranges, and no more of HTTP than that. */
+async function served(path) {
+  const bytes = readFileSync(path);
+  const server = createServer(({ headers }, response) => {
+    const [, first, last] = /^bytes=(\d+)-(\d+)$/.exec(headers.range).map(Number);
+    const part = bytes.subarray(first, last + 1);
+    const range = `bytes ${first}-${first + part.length - 1}/${bytes.length}`;
+    response.writeHead(206, { "content-range": range, "content-length": part.length, etag: '"1"' }).end(part);
+  });
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return { server, url: `http://127.0.0.1:${server.address().port}/disk.qcow2` };
 }
 
 function removeOldCaches() {
   const dist = join(root, "dist");
-  for (const name of readdirSync(dist)) if (/^direct.*\.cache$/.test(name)) rmSync(join(dist, name));
+  for (const file of readdirSync(dist)) if (/^direct.*\.cache$/.test(file)) rmSync(join(dist, file));
 }
 
-/** A version 3 image of an empty disk: four clusters of 64 KiB (header, refcount table, refcount block, L1 table). */
-function emptyImage() {
-  const image = Buffer.alloc(4 * 65536);
-  image.writeUInt32BE(0x514649fb, 0);
-  image.writeUInt32BE(3, 4);
-  image.writeUInt32BE(16, 20);
-  image.writeBigUInt64BE(1048576n, 24);
-  image.writeUInt32BE(1, 36);
-  image.writeBigUInt64BE(196608n, 40);
-  image.writeBigUInt64BE(65536n, 48);
-  image.writeUInt32BE(1, 56);
-  image.writeUInt32BE(4, 96);
-  image.writeUInt32BE(104, 100);
-  return image;
-}
-
-void main().finally(() => rmSync(folder, { recursive: true, force: true }));
+// Each command listens for failures of these, and connections to the server stay open.
+for (const stream of [process.stdout, process.stderr]) stream.setMaxListeners(0);
+main()
+  .finally(() => rmSync(folder, { recursive: true, force: true }))
+  .then(
+    () => process.exit(0),
+    (error) => {
+      process.stderr.write(`${error?.stack}\n`);
+      process.exit(1);
+    },
+  );

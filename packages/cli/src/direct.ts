@@ -31,6 +31,9 @@ export const COMMANDS: Readonly<Record<string, () => Promise<CommandModule>>> = 
   write: () => import("./commands/write.js"),
 };
 
+/** Commands that may read from a server. */
+const READING: readonly string[] = ["check", "decode", "info", "map", "mapped", "read", "serve", "sha"];
+
 /** What package.json says about the program. */
 export interface ProgramFacts {
   readonly root: string;
@@ -42,6 +45,11 @@ export interface ProgramFacts {
 export async function runDirect(name: string, argv: string[], program: ProgramFacts): Promise<void> {
   const load = COMMANDS[name];
   if (load === undefined) throw new TypeError(`no direct command: ${name}`);
+  if (READING.includes(name)) {
+    // The connection and the rest of the program take their time, and need not wait for each other.
+    const { connectAhead } = await import("@qcow/cli-kit/early-connections");
+    await connectAhead(argv, process.env);
+  }
   const { default: command } = await load();
   await command.runLoaded(argv, directConfig(program));
 }
