@@ -116,6 +116,15 @@ describe("a read of what is in memory", () => {
     turns = 1000;
   });
 
+  it("never sends those another way who let others have their turn by themselves", async () => {
+    const { reader } = host(all(1));
+    const target = new Uint8Array(2);
+    for (let round = 0; round < 330; round++) {
+      expect(reader.readNow(0, target)).toBe(true);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  });
+
   it("can be asked for, and nothing else is done then", async () => {
     const { counts, reader } = host((target) => all(5)(target.length > 8 ? target.subarray(0, 4) : target));
     const target = new Uint8Array(8);

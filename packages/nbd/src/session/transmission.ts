@@ -19,6 +19,7 @@ import { type Answer, type Conversation, plainReply, type Request, RequestError 
 import { InFlight } from "./in-flight.js";
 import { type Judgement, judgeRequest } from "./judge-request.js";
 import type { Agreement } from "./negotiation.js";
+import { Polling } from "./polling.js";
 import { ReplyWriter } from "./reply-writer.js";
 import type { NbdLimits, NbdObserver } from "./session-options.js";
 import { SignalPool } from "./signal-pool.js";
@@ -37,6 +38,7 @@ export class Transmission {
   readonly #inFlight: InFlight;
   /** Ends reads for a client that is gone. */
   readonly #signals = new SignalPool();
+  readonly #polling = new Polling();
   #closing = false;
   #failure: unknown;
 
@@ -82,6 +84,7 @@ export class Transmission {
     while (this.#failure === undefined) {
       const bytes = source.takeNow(headBytes) ?? (await source.takeOrEnd(headBytes));
       if (bytes === undefined) return;
+      this.#polling.noteRequest();
       const head = decodeRequest(bytes, extended);
       if (head.command === Command.disconnect) return;
       const accepted = this.#accept(head);
