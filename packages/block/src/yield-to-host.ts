@@ -6,15 +6,19 @@ const { setImmediate } = globalThis as { setImmediate?: (task: () => void) => un
 
 /** Resolves once the host has had its turn. */
 export function yieldToHost(): Promise<void> {
-  return new Promise(setImmediate === undefined ? byMessage : (resolve) => setImmediate(resolve));
+  return new Promise(afterTurn);
 }
 
+/** Calls `task` once the host has had its turn: for those who do it so often that promises would be felt. */
+export const afterTurn: (task: () => void) => void =
+  setImmediate === undefined ? byMessage : (task) => void setImmediate(task);
+
 // A channel for each: a host may hand on messages as long as there are any, before it does anything else.
-function byMessage(resolve: () => void): void {
+function byMessage(task: () => void): void {
   const { port1, port2 } = new MessageChannel();
   port1.onmessage = () => {
     port1.close();
-    resolve();
+    task();
   };
   port2.postMessage(0);
 }

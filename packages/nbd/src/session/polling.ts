@@ -2,7 +2,7 @@
 // a short read does. Owns when that is worth its processor time, as QEMU's threads for I/O do it: a client whose next request
 // did not come in time is not waited for so soon again.
 
-import { yieldToHost } from "@qcow/block";
+import { afterTurn } from "@qcow/block";
 
 /** Turns of the event loop without a request before the process sleeps: some 100 µs. */
 const TURNS_MAX = 40;
@@ -21,14 +21,22 @@ export class Polling {
       this.#turns = 0;
       this.#skipped = 0;
     } else if (this.#skip > 0) this.#skip--;
-    else void this.#poll();
+    else {
+      this.#isPolling = true;
+      this.#turns = 0;
+      afterTurn(this.#look);
+    }
   }
 
-  async #poll(): Promise<void> {
-    this.#isPolling = true;
-    for (this.#turns = 0; this.#turns < TURNS_MAX; this.#turns++) await yieldToHost();
+  // One function for all turns.
+  readonly #look = (): void => {
+    this.#turns++;
+    if (this.#turns < TURNS_MAX) {
+      afterTurn(this.#look);
+      return;
+    }
     this.#isPolling = false;
     this.#skipped = Math.min(SKIPPED_MAX, Math.max(1, 2 * this.#skipped));
     this.#skip = this.#skipped;
-  }
+  };
 }

@@ -7,9 +7,9 @@ vi.mock("@qcow/block", async (original) => {
   const block = await original<typeof import("@qcow/block")>();
   return {
     ...block,
-    yieldToHost: () => {
+    afterTurn: (task: () => void) => {
       turns.count++;
-      return block.yieldToHost();
+      block.afterTurn(task);
     },
   };
 });
