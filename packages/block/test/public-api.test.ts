@@ -8,6 +8,7 @@ it("exports these names, and adding or removing one is a decision", () => {
       "BackendError",
       "ForwardingBackend",
       "ForwardingReader",
+      "afterTurn",
       "checkRange",
       "findZstdFrame",
       "isBackendError",
